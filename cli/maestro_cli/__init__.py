@@ -1,0 +1,1 @@
+"""The `maestro` command and the embedded stack; never deployed."""

@@ -1,0 +1,1 @@
+"""Maestro CARS: the shared layer of the Continuous Auto-Repair Service."""

@@ -1,0 +1,46 @@
+"""What a generator of repairs gets and gives."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from maestro.model import EnvironmentFacts, EnvironmentSpec, Failure, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The project under repair, laid out on disk with every change kept so far.
+
+    ``root`` holds untrusted files: read and parse them, never import or run them. ``config_file`` is the
+    path of ``maestro.yaml`` relative to ``root``, or "" where the project has none.
+    """
+
+    root: Path
+    environment: EnvironmentSpec
+    facts: EnvironmentFacts
+    config_file: str = ""
+    test_paths: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()  # glob patterns that no repair may touch
+    network: Mapping[str, str] = field(default_factory=dict)  # for asking a package index
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One possible change: new texts of files (``None`` deletes one), and why it should help."""
+
+    edits: Mapping[str, str | None]
+    summary: str
+    prior: float = 0.5
+    workaround: bool = False
+
+
+class Generator(Protocol):
+    """Proposes small changes that might remove a failure's cause; cheap, and silent when it has nothing to say."""
+
+    name: str
+    strategy: Strategy
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield proposals, the likeliest first."""
+        ...
