@@ -1,0 +1,66 @@
+# Everything a newcomer runs. Each target sets up what it needs; a second run is quick.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check unit fmt bench requirements validate sam-local clean
+
+PYTHON ?= python3
+# How many test processes at once, for the tests that share nothing.
+JOBS ?= 2
+# The SAM command line is a tool of its own with its own dependencies, so it runs apart from the environment.
+SAM_CLI := aws-sam-cli==1.170.0
+
+export UV_SYSTEM_CERTS ?= 1
+export SAM_CLI_TELEMETRY := 0
+unexport VIRTUAL_ENV
+
+READY := .venv/.ready
+BIN := .venv/bin
+SAM = $(BIN)/uv tool run --quiet --from $(SAM_CLI) sam
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create .venv with everything that uv.lock names
+
+$(READY): uv.lock pyproject.toml scripts/setup.py
+	@$(PYTHON) scripts/setup.py
+	@touch $@
+
+demo: $(READY) ## break a small shop in six ways and watch it being repaired
+	@$(BIN)/python scripts/demo.py
+
+test: check unit ## every check and every test
+
+unit: $(READY)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(wildcard tests/unit tests/contract tests/template)
+	$(BIN)/pytest -q --doctest-modules --ignore-glob='*/adapters/guest/*' layers/core/python/maestro
+	$(BIN)/pytest -q $(wildcard tests/workflow tests/e2e)
+
+check: $(READY) validate ## lint, format, types, layers, generated files, template
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/mypy scripts/*.py
+	$(BIN)/lint-imports
+	$(BIN)/uv lock --check --quiet
+	$(BIN)/python scripts/requirements.py --check
+
+validate: $(READY)
+	$(SAM) validate --lint --region us-east-1
+
+fmt: $(READY) ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY) ## the benchmarks; each prints a ratio measured in this one run
+	$(BIN)/python -m benchmarks
+
+requirements: $(READY) ## write the layer's requirements.txt from uv.lock
+	$(BIN)/python scripts/requirements.py
+
+sam-local: $(READY) ## sam build and sam local invoke, with a private Docker daemon where there is none
+	$(BIN)/python scripts/sam_local.py --sam '$(SAM)'
+
+clean: ## remove what the targets made; .maestro (the local stack's state) stays
+	rm -rf .venv build .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
