@@ -48,7 +48,7 @@ def find_uv() -> Path:
     TOOLS.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=TOOLS))
     try:
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--target", staging, f"uv=={version}")
+        run(sys.executable, "-m", "pip", "install", "-qq", "--target", staging, f"uv=={version}")
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
     finally:
@@ -64,10 +64,10 @@ def _version_of(uv: Path) -> str:
         return ""
 
 
-def sync_with_uv(uv: Path) -> None:
+def sync_with_uv(uv: Path, *options: str) -> None:
     """Make `.venv` what the lock says, no more and no less."""
     interpreter = () if VENV.exists() else ("--python", sys.executable)
-    run(uv, "sync", "--quiet", "--frozen", "--all-extras", *interpreter)
+    run(uv, "sync", "--quiet", "--frozen", "--all-extras", *interpreter, *options)
 
 
 def sync_with_pip(uv: Path) -> None:
@@ -76,7 +76,7 @@ def sync_with_pip(uv: Path) -> None:
         requirements = Path(folder) / "requirements.txt"
         run(uv, "export", "--quiet", "--frozen", "--all-extras", "--no-emit-project", "--output-file", requirements)
         run(sys.executable, "-m", "venv", "--clear", VENV)
-        pip = (VENV / "bin" / "python", "-m", "pip", "install", "--quiet")
+        pip = (VENV / "bin" / "python", "-m", "pip", "install", "-qq")
         run(*pip, "--require-hashes", "--requirement", requirements)
         run(*pip, "--no-deps", "--editable", ROOT)
 
@@ -88,10 +88,12 @@ def main() -> None:
         raise SystemExit(f"setup: Python 3.11 or newer is needed, this one is {found}; try `make PYTHON=python3.11`")
     uv = find_uv()
     try:
-        sync_with_uv(uv)
+        sync_with_uv(uv, "--no-install-project")
     except subprocess.CalledProcessError:
         print("setup: uv could not install what the lock names; trying pip with the same versions and hashes")
         sync_with_pip(uv)
+    else:
+        sync_with_uv(uv)
 
 
 if __name__ == "__main__":
