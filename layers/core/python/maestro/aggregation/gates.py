@@ -46,10 +46,10 @@ def _evaluate(name: str, limit: float, verdict: Verdict) -> GateVerdict:
             name=name, passed=rate >= limit, detail=f"{good} of {ran} passed ({rate:.1%}); at least {limit:.1%}"
         )
     if name == "max_failures":
-        return GateVerdict(name=name, passed=bad <= limit, detail=f"{bad} failures and errors; at most {limit:g}")
+        return GateVerdict(name=name, passed=bad <= limit, detail=f"failures and errors: {bad}; at most {limit:g}")
     if name == "max_flaky":
         flaky = len(verdict.flaky)
-        return GateVerdict(name=name, passed=flaky <= limit, detail=f"{flaky} flaky tests; at most {limit:g}")
+        return GateVerdict(name=name, passed=flaky <= limit, detail=f"flaky tests: {flaky}; at most {limit:g}")
     if name == "max_seconds":
         seconds = verdict.seconds
         return GateVerdict(name=name, passed=seconds <= limit, detail=f"{seconds:.1f} s; at most {limit:g} s")
