@@ -28,6 +28,8 @@ class Settings:
     table: str = ""
     bucket: str = ""
     redis_url: str = ""
+    redis_secret: str = ""  # a secret that holds the URL; it wins over ``redis_url``
+    idempotency_table: str = ""
     stream_prefix: str = "maestro:streams:automation:"
     run_state_machine: str = ""
     heal_state_machine: str = ""
@@ -50,6 +52,8 @@ class Settings:
             table=get("TABLE"),
             bucket=get("BUCKET"),
             redis_url=get("REDIS_URL"),
+            redis_secret=get("REDIS_SECRET"),
+            idempotency_table=get("IDEMPOTENCY_TABLE"),
             stream_prefix=get("STREAM_PREFIX", "maestro:streams:automation:"),
             run_state_machine=get("RUN_STATE_MACHINE"),
             heal_state_machine=get("HEAL_STATE_MACHINE"),

@@ -1,0 +1,81 @@
+"""Aggregate Results: the chunks of a pass become one verdict, and its failures groups of one cause."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from maestro.aggregation import SuiteVerdict, Verdict, merge, update_statistics, verdict
+from maestro.config import Config
+from maestro.healing import group
+from maestro.model import Failure, Outcome, Run, SuiteResult, dump, dump_json, failing, load_json
+from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.naming import pass_key, slug
+from maestro.orchestration.orders import Desk
+from maestro.orchestration.ports import BlobStore, RunStore
+from maestro.orchestration.steps import State, cancelled, load_stored_config, read_collections
+
+MAX_PASSES = 6
+MAX_GROUPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregating:
+    """The step that reads every chunk of a pass."""
+
+    runs: RunStore
+    blobs: BlobStore
+
+    def aggregate(self, state: Mapping[str, Any]) -> State:
+        """Merge the pass's results; store verdict, failures and statistics; say which groups are still to be healed."""
+        tenant, run_id, pass_no = state["tenant"], state["run_id"], state["pass"]
+        base = {k: v for k, v in state.items() if k != "waves"}
+        run = self.runs.get_run(tenant, run_id)
+        if run is None:
+            raise NotFoundError(f"There is no run {run_id} of tenant {tenant}.")
+        if run.cancel_requested:
+            return cancelled(base)
+        config = load_stored_config(self.blobs, tenant, run_id)
+        found = self._verdict(config, tenant, run_id, pass_no)
+        self.blobs.put(pass_key(tenant, run_id, pass_no, "verdict.json"), dump_json(found))
+        failures = [f for s in found.suites for f in group(failing(s.results), s.suite)]
+        self.runs.put_failures(tenant, run_id, pass_no, failures)
+        if pass_no == 0:
+            known = self.runs.get_statistics(tenant, run.project)
+            self.runs.update_statistics(tenant, run.project, update_statistics(known, found.results))
+        self.runs.set_progress(
+            tenant,
+            run_id,
+            {"state": "Aggregate Results", "pass": pass_no, "totals": dict(found.totals), "failures": len(failures)},
+        )
+        groups = self._untried(run, config, failures, state)
+        return {**base, "groups": groups, "heal": bool(groups), "again": False}
+
+    def _verdict(self, config: Config, tenant: str, run_id: str, pass_no: int) -> Verdict:
+        collections, problem = read_collections(self.blobs, config, tenant, run_id, pass_no)
+        if problem is not None:
+            raise NotFoundError(f"The collections of pass {pass_no} of run {run_id} are gone: {problem.error}")
+        desk = Desk(self.blobs)
+        verdicts: list[SuiteVerdict] = []
+        for suite in config.suites:
+            prefix = pass_key(tenant, run_id, pass_no, "results", slug(suite.name)) + "/"
+            keys = sorted(k for k in self.blobs.list(prefix) if not k.endswith(".order.json"))
+            results: dict[str, SuiteResult] = {
+                k.removeprefix(prefix).removesuffix(".json"): desk.answer(k.removesuffix(".json"), SuiteResult)
+                for k in keys
+            }
+            verdicts.append(merge(suite, collections[suite.name], results))
+        return verdict(verdicts, planned=[s.name for s in config.suites])
+
+    def _untried(self, run: Run, config: Config, failures: list[Failure], state: Mapping[str, Any]) -> list[str]:
+        if not (run.heal and config.healing.enabled) or state["pass"] >= MAX_PASSES - 1:
+            return []
+        tried = set(state["tried"])
+        return [f.id for f in failures if f.id not in tried][:MAX_GROUPS]
+
+
+def read_verdict(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> Verdict:
+    """Read the stored verdict of a pass."""
+    return load_json(Verdict, blobs.get(pass_key(tenant, run_id, pass_no, "verdict.json")))
+
+
+__all__ = ["Aggregating", "Outcome", "dump", "read_verdict"]

@@ -1,0 +1,316 @@
+"""The sandbox: build environments, collect tests, run a chunk, try a patch.
+
+Runs code that nobody vetted, so it has no rights: orders come and answers go by presigned URLs. A process serves one
+tenant for its whole life.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import urllib3
+
+from maestro.adapters import adapter_for
+from maestro.config import ConfigError, load_config
+from maestro.model import (
+    CaseResult,
+    Collection,
+    Outcome,
+    Suite,
+    SuiteResult,
+    Trial,
+    TrialStatus,
+    dump_json,
+    failing,
+    load_json,
+)
+from maestro.orchestration.errors import OrderError, WrongTenantError
+from maestro.orchestration.orders import (
+    ChunkOrder,
+    EnvironmentArchive,
+    PrepareAnswer,
+    PrepareOrder,
+    ServicesOrder,
+    Source,
+    TrialOrder,
+    summary,
+)
+from maestro.orchestration.transfer import Transfer
+from maestro.registry import BundleError, Environment, EnvironmentBuilder, EnvironmentError_, PatchError, Workspace, unpack
+
+logger = logging.getLogger(__name__)
+
+# A suite that ran in less than this is tried whole at once: that costs less than a second start.
+WHOLE_SUITE_SECONDS = 8.0
+KEPT_SOURCES = 8
+MARGIN_SECONDS = 10.0
+TRACED_TESTS = 20
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """One process's sandbox. ``cache`` holds environments and sources between executions."""
+
+    cache: Path
+    network: Mapping[str, str]
+    path: str
+    transfer: Transfer = field(default_factory=Transfer)
+    tenant: str = ""
+
+    def prepare(self, order: PrepareOrder) -> PrepareAnswer:
+        """Build, or find, the environment of the suites; list their tests."""
+        started = time.monotonic()
+        deadline = started + order.seconds
+        try:
+            with self._tree(order.source) as tree:
+                environment = self._environment(order.suites[0], tree, order.archive)
+                collections = []
+                for suite in order.suites:
+                    with Workspace(tree, environment=environment) as workspace:
+                        adapter = adapter_for(suite.adapter)
+                        collections.append(
+                            adapter.collect(workspace, environment, suite, deadline=deadline, owner=self.tenant)
+                        )
+        except (EnvironmentError_, BundleError, PatchError) as error:
+            return PrepareAnswer(facts=None, error=str(error), code=error.code, seconds=time.monotonic() - started)
+        return PrepareAnswer(
+            facts=environment.facts,
+            collections=tuple(collections),
+            seconds=round(time.monotonic() - started, 3),
+            reused=environment.reused,
+        )
+
+    def run_chunk(self, order: ChunkOrder) -> SuiteResult:
+        """Run the chunk's tests; those that fail run again to tell flaky from broken, and to see what they enter."""
+        deadline = time.monotonic() + order.seconds
+        with self._tree(order.source) as tree:
+            environment = self._environment(order.suite, tree, order.archive)
+            with Workspace(tree, environment=environment) as workspace:
+                return adapter_for(order.suite.adapter).run(
+                    workspace,
+                    environment,
+                    order.suite,
+                    tests=order.tests,
+                    collection=order.collection,
+                    deadline=deadline,
+                    retries=order.suite.retries,
+                    owner=self.tenant,
+                )
+
+    def try_candidate(self, order: TrialOrder) -> Trial:
+        """Apply a candidate to a fresh copy, run the failure's tests, and where they got better the whole proof."""
+        started = time.monotonic()
+        trial = self._try(order, started + order.seconds)
+        return replace(trial, seconds=round(time.monotonic() - started, 3))
+
+    def check_services(self, order: ServicesOrder) -> dict[str, object]:
+        """Ask each service's health URL; healthy means that all answered 2xx."""
+        pool = urllib3.PoolManager()
+        problems = []
+        for service in order.services:
+            try:
+                answer = pool.request("GET", service.url, timeout=order.seconds / max(1, len(order.services)), retries=1)
+                if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own borders
+                    problems.append(f"{service.name} at {service.url} answered {answer.status}")
+            except urllib3.exceptions.HTTPError as error:
+                problems.append(f"{service.name} at {service.url} cannot be reached ({type(error).__name__})")
+        return {"healthy": not problems, "problems": problems}
+
+    # ------------------------------------------------------------------ trials
+
+    def _try(self, order: TrialOrder, deadline: float) -> Trial:
+        with self._tree(order.source) as tree, Workspace(tree) as workspace:
+            try:
+                workspace.apply(order.patch)
+                config = load_config(workspace.source)
+            except (PatchError, ConfigError) as error:
+                return Trial(candidate=order.candidate, status=TrialStatus.NOT_APPLICABLE, detail=str(error))
+            suite = next((s for s in config.suites if s.name == order.suite), None)
+            if suite is None:
+                detail = f"with the patch there is no suite {order.suite!r} any more"
+                return Trial(candidate=order.candidate, status=TrialStatus.NOT_APPLICABLE, detail=detail)
+            try:
+                environment = self._environment(suite, workspace.source, order.archive)
+            except EnvironmentError_ as error:
+                return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
+            patched = workspace.source
+            return self._prove(order, suite, environment, patched, deadline)
+
+    def _prove(self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float) -> Trial:
+        def run(paths: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> SuiteResult:
+            narrowed = suite if paths is None else replace(suite, paths=tuple(paths))
+            with Workspace(tree, environment=environment) as workspace:
+                return adapter_for(suite.adapter).run(
+                    workspace,
+                    environment,
+                    narrowed,
+                    tests=None,
+                    collection=None,
+                    shuffle_seed=seed,
+                    deadline=deadline,
+                    retries=retries,
+                    owner=self.tenant,
+                )
+
+        small = sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
+        files = _files(order)
+        first = run(None if small or not files else files)
+        target = _about(order.tests, first.results)
+        trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
+        if not _better(order, target):
+            return trial
+        whole = first if small or not files else run(None)
+        repeats = [_about(order.tests, run(files or None).results)]
+        repeats += [
+            _about(order.tests, run(files or None, seed=seed, retries=1).results)
+            for seed in range(1, order.repeats)
+            if time.monotonic() < deadline - MARGIN_SECONDS
+        ]
+        return replace(trial, suite=whole.results, repeats=tuple(repeats))
+
+    # ------------------------------------------------------------------ sources and environments
+
+    def _environment(self, suite: Suite, tree: Path, archive: EnvironmentArchive) -> Environment:
+        builder = EnvironmentBuilder(self.cache, self.network, self.path)
+        del archive
+        return builder.ensure(suite.environment, tree)
+
+    @contextmanager
+    def _tree(self, source: Source) -> Iterator[Path]:
+        """Give the source as a folder that nobody changes: the cached bundle, or a patched copy of it."""
+        base = self._bundle(source)
+        if not source.patch:
+            yield base
+            return
+        with Workspace(base) as workspace:
+            workspace.apply(source.patch)
+            yield workspace.source
+
+    def _bundle(self, source: Source) -> Path:
+        folder = self.cache / "sources" / source.digest
+        tree, done = folder / "tree", folder / "complete"
+        if not done.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not done.exists():
+                    shutil.rmtree(tree, ignore_errors=True)
+                    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                        archive = Path(scratch) / "bundle.tar.gz"
+                        self.transfer.download(source.url, archive)
+                        unpack(archive, tree)
+                    done.touch()
+            self._forget_old_sources(keep=folder)
+        os.utime(done)
+        return tree
+
+    def _forget_old_sources(self, keep: Path) -> None:
+        """Drop the sources used least recently, but none that an execution of the last hour may still be reading."""
+        marks = sorted(keep.parent.glob("*/complete"), key=lambda p: p.stat().st_mtime, reverse=True)
+        for mark in marks[KEPT_SOURCES:]:
+            if time.time() - mark.stat().st_mtime > 3600:  # noqa: PLR2004 - an hour; no execution lasts that long
+                shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+def _files(order: TrialOrder) -> list[str]:
+    """The files of the failure's tests, in the order of the results; none where the whole session failed."""
+    if "<session>" in order.tests:
+        return []
+    wanted = set(order.tests)
+    return list(dict.fromkeys(r.file for r in order.before if r.id in wanted and r.file))
+
+
+def _about(tests: Sequence[str], results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
+    """Select the results that tell how the tests (ids, files, or the whole session) fared."""
+    if "<session>" in tests:
+        return tuple(results)
+    wanted = set(tests)
+    return tuple(
+        r for r in results if r.id in wanted or r.file in wanted or r.id.split("::")[0] in wanted or r.id == "<session>"
+    )
+
+
+def _better(order: TrialOrder, target: Sequence[CaseResult]) -> bool:
+    """Whether anything that failed before passes now, or fails in another way."""
+
+    def face(result: CaseResult) -> tuple[str, str]:
+        return (result.facts.exception, result.facts.message) if result.facts else ("", result.message)
+
+    if any(r.outcome is Outcome.PASSED for r in target):
+        return True
+    before = {face(r) for r in order.before if r.id in set(order.tests)}
+    return any(face(r) not in before for r in failing(target))
+
+
+# ---------------------------------------------------------------------- the function's entry point
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    order: type[Any]
+    perform: Callable[[Sandbox, Any], Any]
+    summarise: Callable[[Any], Mapping[str, object]]
+
+
+class Execution:
+    """Serves the execution function's events: ``{"action", "tenant", "work_url", "result_url"}``."""
+
+    ACTIONS: ClassVar[Mapping[str, _Action]] = {
+        "prepare": _Action(
+            PrepareOrder,
+            Sandbox.prepare,
+            lambda a: summary(ready=a.facts is not None, tests=sum(len(c.tests) for c in a.collections), seconds=a.seconds),
+        ),
+        "run_chunk": _Action(
+            ChunkOrder,
+            Sandbox.run_chunk,
+            lambda a: summary(tests=len(a.results), failed=len(failing(a.results)), seconds=a.seconds),
+        ),
+        "try_candidate": _Action(
+            TrialOrder, Sandbox.try_candidate, lambda a: summary(candidate=a.candidate, status=a.status, seconds=a.seconds)
+        ),
+        "check_services": _Action(ServicesOrder, Sandbox.check_services, lambda a: a),
+    }
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def handle(self, event: Mapping[str, str], seconds_left: float) -> Mapping[str, object]:
+        """Carry out the order behind the event's URL; return what stays in the state machine.
+
+        Raises
+        ------
+        OrderError
+            If the action is unknown.
+        WrongTenantError
+            If this process has served another tenant; the caller ends the process, and a retry gets a fresh one.
+        TransferError
+            If the order cannot be read or the answer not stored.
+        """
+        action = self.ACTIONS.get(event.get("action", ""))
+        if action is None:
+            msg = f"There is no action {event.get('action')!r}; the sandbox knows {', '.join(self.ACTIONS)}."
+            raise OrderError(msg)
+        tenant = event["tenant"]
+        if self._sandbox.tenant not in ("", tenant):
+            msg = "This sandbox has served another tenant; try again for a fresh one."
+            raise WrongTenantError(msg)
+        self._sandbox.tenant = tenant
+        order = load_json(action.order, self._sandbox.transfer.get(event["work_url"]))
+        limit = max(5.0, seconds_left - MARGIN_SECONDS)
+        if order.seconds > limit:
+            order = replace(order, seconds=limit)
+        answer = action.perform(self._sandbox, order)
+        self._sandbox.transfer.put(event["result_url"], dump_json(answer))
+        return action.summarise(answer)
+
+
+__all__ = ["Collection", "Execution", "Sandbox"]

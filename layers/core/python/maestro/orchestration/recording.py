@@ -1,0 +1,211 @@
+"""The end of a run: deliver the repairs, write the reports, record the outcome or the failure."""
+
+import json
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from maestro.aggregation import Verdict, evaluate, verdict
+from maestro.aggregation.reports import ARTIFACTS, document, write_reports
+from maestro.model import (
+    EnvironmentFacts,
+    Failure,
+    Outcome,
+    Repair,
+    RepairStatus,
+    Run,
+    RunStatus,
+    Tier,
+    dump,
+    failing,
+)
+from maestro.orchestration.aggregating import read_verdict
+from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.intake import now
+from maestro.orchestration.naming import run_key
+from maestro.orchestration.ports import BlobStore, RunStore
+from maestro.orchestration.steps import (
+    State,
+    environment_answers,
+    load_stored_config,
+    read_patch,
+)
+from maestro.streams import CloudEvent, EventType, Streams, StreamsUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The steps that end a run."""
+
+    runs: RunStore
+    blobs: BlobStore
+    streams: Streams
+
+    def deliver(self, state: Mapping[str, Any]) -> State:
+        """Write the accepted repairs as diffs: each on its own, and all together as the last pass confirmed them."""
+        tenant, run_id = state["tenant"], state["run_id"]
+        together = read_patch(self.blobs, tenant, run_id, state["pass"])
+        if together:
+            body = together.encode("utf-8", "surrogateescape")
+            self.blobs.put(run_key(tenant, run_id, "report", "repairs.patch"), body)
+        for repair in self._repairs(tenant, run_id):
+            if repair.status is RepairStatus.ACCEPTED:
+                body = repair.patch.encode("utf-8", "surrogateescape")
+                self.blobs.put(run_key(tenant, run_id, "report", "repairs", f"{repair.id}.patch"), body)
+        return dict(state)
+
+    def record_outcome(self, state: Mapping[str, Any]) -> State:
+        """Store the final status with its reason, the reports and the audit entry; tell the results stream."""
+        run = self._run(state)
+        if run.status.final:
+            return {"tenant": run.tenant, "run_id": run.id, "status": str(run.status)}
+        first = self._first_verdict(run)
+        status, reason = self._status(run, state, first)
+        ended = replace(run, status=status, reason=reason, ended_at=now())
+        if first is not None:
+            self._report(ended, first, state)
+        totals = dict(first.totals) if first else {}
+        self.runs.transition(
+            run.tenant,
+            run.id,
+            status,
+            expected={RunStatus.QUEUED, RunStatus.RUNNING},
+            action=f"run.{status}",
+            reason=reason,
+            ended_at=ended.ended_at,
+            totals=totals,
+        )
+        self.runs.bump_counters(run.tenant, run.project, {f"runs.{status}": 1, **{f"tests.{k}": n for k, n in totals.items()}})
+        self._tell(ended)
+        return {"tenant": run.tenant, "run_id": run.id, "status": str(status)}
+
+    def record_failure(self, state: Mapping[str, Any]) -> State:
+        """Store that the run ended by trouble of the infrastructure, with the words of the step that failed."""
+        run = self._run(state)
+        error = state.get("error") or {}
+        reason = f"A step of the run failed: {error.get('Error', 'unknown error')}: {_cause(error.get('Cause', ''))}"
+        if not run.status.final:
+            self.runs.transition(
+                run.tenant,
+                run.id,
+                RunStatus.ERROR,
+                expected={RunStatus.QUEUED, RunStatus.RUNNING},
+                action="run.error",
+                reason=reason,
+                ended_at=now(),
+            )
+            self.runs.bump_counters(run.tenant, run.project, {"runs.error": 1})
+            self._tell(replace(run, status=RunStatus.ERROR, reason=reason))
+        return {"tenant": run.tenant, "run_id": run.id, "status": "error", "reason": reason}
+
+    # ------------------------------------------------------------------ helpers
+
+    def _run(self, state: Mapping[str, Any]) -> Run:
+        run = self.runs.get_run(state["tenant"], state["run_id"])
+        if run is None:
+            raise NotFoundError(f"There is no run {state['run_id']} of tenant {state['tenant']}.")
+        return run
+
+    def _repairs(self, tenant: str, run_id: str) -> list[Repair]:
+        return list(self.runs.list_repairs(tenant, run_id))
+
+    def _first_verdict(self, run: Run) -> Verdict | None:
+        try:
+            return read_verdict(self.blobs, run.tenant, run.id, 0)
+        except NotFoundError:
+            return None
+
+    def _status(self, run: Run, state: Mapping[str, Any], first: Verdict | None) -> tuple[RunStatus, str]:
+        if state.get("stop"):
+            return RunStatus(state["status"]), state["reason"]
+        check = (state.get("service_check") or {}).get("value") or {}
+        if check.get("healthy") is False:
+            return RunStatus.ERROR, "A service that the suites need is not well: " + "; ".join(check["problems"])
+        if run.cancel_requested:
+            return RunStatus.CANCELLED, "The run was cancelled on request."
+        if first is None:
+            return RunStatus.ERROR, "The run ended without a verdict."
+        last = read_verdict(self.blobs, run.tenant, run.id, state["pass"])
+        gates = self._gates(run, last)
+        broken = [g for g in gates if not g["passed"]]
+        left = failing(last.results)
+        if not left and last.outcome is Outcome.PASSED and not broken:
+            if state["pass"] == 0:
+                return RunStatus.PASSED, first.detail
+            return RunStatus.HEALED, "Every failure got an accepted repair."
+        if broken and not left:
+            return RunStatus.FAILED, "Quality gates were missed: " + "; ".join(str(g["detail"]) for g in broken)
+        if first.outcome is Outcome.ERROR and last.outcome is Outcome.ERROR and not failing(last.results):
+            return RunStatus.ERROR, last.detail
+        noun = "check" if len(left) == 1 else "checks"
+        return RunStatus.FAILED, f"{len(left)} {noun} still fail." if state["pass"] else f"{len(left)} {noun} failed."
+
+    def _gates(self, run: Run, found: Verdict) -> list[Mapping[str, Any]]:
+        config = load_stored_config(self.blobs, run.tenant, run.id)
+        return list(evaluate(config.quality_gates.model_dump(exclude_none=True), found))
+
+    def _report(self, run: Run, first: Verdict, state: Mapping[str, Any]) -> None:
+        failures: list[Failure] = list(self.runs.list_failures(run.tenant, run.id))
+        repairs = self._repairs(run.tenant, run.id)
+        accepted = [r for r in repairs if r.status is RepairStatus.ACCEPTED and r.tier is not Tier.REPORT]
+        files = dict(ARTIFACTS)
+        if self.blobs.exists(run_key(run.tenant, run.id, "report", "repairs.patch")):
+            files["patch"] = "repairs.patch"
+            files.update({f"patch:{r.id}": f"repairs/{r.id}.patch" for r in accepted})
+        told = document(
+            run,
+            first,
+            failures,
+            repairs,
+            gates=self._gates(run, first) if "concurrency" in state else (),
+            seconds=_seconds(run),
+            cost_usd=float(str(run.progress.get("expected_cost_usd", 0.0))),
+            artifacts=files,
+        )
+        with tempfile.TemporaryDirectory(prefix="maestro-report-") as scratch:
+            folder = Path(scratch)
+            write_reports(
+                told, first, folder, run=run, failures=failures, repairs=repairs, environments=self._environments(run)
+            )
+            for path in sorted(folder.iterdir()):
+                self.blobs.put(run_key(run.tenant, run.id, "report", path.name), path.read_bytes())
+
+    def _environments(self, run: Run) -> dict[str, EnvironmentFacts]:
+        config = load_stored_config(self.blobs, run.tenant, run.id)
+        found = {}
+        for answer in environment_answers(self.blobs, config, run.tenant, run.id, 0):
+            if answer.facts is not None:
+                found.update({c.suite: answer.facts for c in answer.collections})
+        return found
+
+    def _tell(self, run: Run) -> None:
+        event = CloudEvent.new(EventType.RUN_COMPLETED, "/orchestration", dump(run), tenant=run.tenant, subject=run.id)
+        try:
+            self.streams.publish("results", event)
+        except StreamsUnavailable as error:
+            logger.warning("The results stream is out of reach (%s); run %s is stored all the same.", error, run.id)
+
+
+def empty_verdict() -> Verdict:
+    """Return the verdict of a run in which nothing could run."""
+    return verdict([])
+
+
+def _seconds(run: Run) -> float:
+    started = datetime.fromisoformat(run.started_at or run.created_at)
+    return (datetime.fromisoformat(run.ended_at) - started).total_seconds()
+
+
+def _cause(cause: str) -> str:
+    """Take a Lambda error's message out of the JSON that Step Functions wraps it in."""
+    try:
+        data = json.loads(cause)
+    except ValueError:
+        return cause[:2000]
+    return str(data.get("errorMessage", cause))[:2000] if isinstance(data, dict) else cause[:2000]
