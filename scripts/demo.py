@@ -134,9 +134,7 @@ def main() -> int:
     print(
         f"\ndemo: as expected after {summary['seconds']:.0f} s: every healable cause healed with proof, the flaky test"
     )
-    print(
-        "named, the defect reported and not hidden. `maestro run` itself ended with 1, because the defect is still there."
-    )
+    print("named, the defect reported and not hidden. `maestro run` itself ends with 1: the defect is still there.")
     return 0
 
 
