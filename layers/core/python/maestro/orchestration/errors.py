@@ -50,3 +50,46 @@ class WrongTenantError(OrchestrationError):
 
     code: ClassVar[str] = "wrong_tenant"
     retryable: ClassVar[bool] = True
+
+
+class RunExistsError(ConflictError):
+    """A run with this id is stored already."""
+
+    code: ClassVar[str] = "run_exists"
+
+
+class TransitionError(ConflictError):
+    """A run is not in a status from which it may get to the one that was asked for; nothing was changed."""
+
+    code: ClassVar[str] = "run_status_conflict"
+
+
+class CursorError(RequestError):
+    """A page's cursor is not one that this list gave."""
+
+    code: ClassVar[str] = "bad_cursor"
+
+
+class StoreError(OrchestrationError):
+    """A store refuses what it was asked to do."""
+
+    code: ClassVar[str] = "store_error"
+
+
+class ItemTooLargeError(StoreError):
+    """Something has more bytes than one item of the table may have; nothing was stored."""
+
+    code: ClassVar[str] = "item_too_large"
+
+
+class StoreUnavailableError(StoreError):
+    """A store throttles or is out of reach."""
+
+    code: ClassVar[str] = "store_unavailable"
+    retryable: ClassVar[bool] = True
+
+
+class BlobNotFoundError(NotFoundError):
+    """There is no object with this key (or, on S3, none that may be read)."""
+
+    code: ClassVar[str] = "blob_not_found"
