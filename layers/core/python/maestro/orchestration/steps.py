@@ -92,7 +92,6 @@ class RunSteps:
             "repair_concurrency": max(1, min(config.healing.max_concurrent_repairs, self.concurrency)),
             "heal": False,
             "again": False,
-            "approval": False,
             "groups": [],
             "tried": [],
             "services": desk.issue(run_key(tenant, run_id, "services"), ServicesOrder(services)),
