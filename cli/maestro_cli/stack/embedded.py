@@ -250,7 +250,9 @@ class EmbeddedStack:
         self.folder.save(record)
 
     def _parameters(self, record: Record) -> dict[str, str]:
-        caches = Path(self._environ.get("XDG_CACHE_HOME") or Path(self._environ.get("HOME", "~")).expanduser() / ".cache")
+        caches = Path(
+            self._environ.get("XDG_CACHE_HOME") or Path(self._environ.get("HOME", "~")).expanduser() / ".cache"
+        )
         return {
             "RedisUrl": valkey.url(record.valkey, record.valkey_password),
             "CacheFolder": str(caches / "maestro"),

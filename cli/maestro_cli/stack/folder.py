@@ -103,7 +103,9 @@ class StateFolder:
         except FileNotFoundError:
             return Record()
         except (OSError, ValueError) as error:
-            raise StackError(f"cannot read {file}: {error}; run `maestro down`, delete that file and try again") from error
+            raise StackError(
+                f"cannot read {file}: {error}; run `maestro down`, delete that file and try again"
+            ) from error
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
             raise StackError(
                 f"{file} was written by another version of maestro; stop that stack with it, or delete {self.path}"

@@ -89,10 +89,16 @@ def find(marker: str) -> list[ProcessRef]:
 
 
 def stop(root: ProcessRef, *, grace: float) -> None:
-    """End ``root``: SIGTERM to it alone, ``grace`` seconds to finish, then SIGKILL to all that is left of its tree."""
+    """End ``root`` by SIGTERM, its tree by SIGKILL, and ``root`` too when it lives ``grace`` seconds later.
+
+    The tree goes first and at once: what ``root`` waits for in it would only hold up its orderly end.
+    """
     tree = members(root)
     if alive(root):
         _signal(root, signal.SIGTERM)
+        for ref in tree:
+            if ref != root:
+                _signal(ref, signal.SIGKILL)
         wait_gone([root], timeout=grace)
     tree = list({*tree, *members(root)})
     for ref in tree:
@@ -170,7 +176,5 @@ def _command(pid: int) -> list[str]:
         raw = _PROC.joinpath(str(pid), "cmdline").read_bytes()
         return raw.decode(errors="replace").split("\0")
     except OSError:
-        done = subprocess.run(
-            ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
         return done.stdout.split()

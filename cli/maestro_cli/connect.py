@@ -1,0 +1,111 @@
+"""Which service a command speaks to: the one it is told, the stack that is up here, or one of its own."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maestro_cli.client import Client
+from maestro_cli.errors import UsageError
+from maestro_cli.stack import EmbeddedStack, NoStackError, Record, StateFolder, find, ministack
+from maestro_cli.stack.process import ProcessRef, alive, start_time
+
+UrlOption = Annotated[
+    str, typer.Option("--url", envvar="MAESTRO_URL", help="URL of a deployed service; default: the local stack.")
+]
+KeyOption = Annotated[str, typer.Option("--key", envvar="MAESTRO_KEY", help="API key for --url.", show_default=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A service to speak to; ``folder`` is set when it is a local stack."""
+
+    client: Client
+    folder: StateFolder | None = None
+
+
+def connect(url: str, key: str, here: Path | None = None) -> Connection:
+    """Return the service that ``url`` and ``key`` name, or the stack that is up in this folder or one above it.
+
+    Raises
+    ------
+    UsageError
+        If only one of the two is given.
+    NoStackError
+        If neither is given and no stack is up.
+    """
+    if url or key:
+        if not (url and key):
+            raise UsageError("a deployed service needs both --url and --key (or MAESTRO_URL and MAESTRO_KEY)")
+        return Connection(Client(url, key))
+    folder, record = local_stack(here or Path.cwd())
+    return Connection(Client(record.api_url, record.api_key), folder)
+
+
+def local_stack(here: Path) -> tuple[StateFolder, Record]:
+    """Return the stack that is up in ``here`` or above.
+
+    Raises
+    ------
+    NoStackError
+        If there is none, or it is not up.
+    """
+    folder = find(here)
+    if folder is None:
+        raise NoStackError(f"no stack in {here} or above it; run `maestro up`, or name a service by --url and --key")
+    record = folder.load()
+    if not (record.api_url and record.api_key and ministack.healthy(record.aws)):
+        raise NoStackError(f"the stack in {folder.path} is not up; run `maestro up` in {folder.path.parent}")
+    return folder, record
+
+
+@contextmanager
+def connect_or_start(url: str, key: str, say: Callable[[str], None]) -> Iterator[Connection]:
+    """Like :func:`connect`; where no stack is up, one is started for the time of the block.
+
+    It lives in a folder of its own under the user's cache, so that any number can run side by side, and is stopped
+    and removed at the end. Those that a killed command left behind are cleared away first.
+    """
+    try:
+        existing = connect(url, key)
+    except NoStackError:
+        existing = None
+    if existing:
+        yield existing
+        return
+    home = cache_folder(os.environ) / "stacks"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clear_abandoned(home)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=home))
+    (folder / "owner").write_text(f"{os.getpid()} {start_time(os.getpid())}", encoding="utf-8")
+    stack = EmbeddedStack(folder / ".maestro", say=say)
+    try:
+        record = stack.up()
+        yield Connection(Client(record.api_url, record.api_key), stack.folder)
+    finally:
+        stack.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_abandoned(home: Path) -> None:
+    """Stop and remove the private stacks whose command was killed."""
+    for owner in home.glob("run-*/owner"):
+        try:
+            pid, _, started = owner.read_text(encoding="utf-8").partition(" ")
+        except OSError:
+            continue  # its own command is removing it
+        if pid.isdigit() and not alive(ProcessRef(int(pid), started)):
+            EmbeddedStack(owner.parent / ".maestro").down()
+            shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return the user's cache folder of maestro."""
+    base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
+    return Path(base) / "maestro"

@@ -1,0 +1,184 @@
+"""A run's verdict for people: outcome, totals, repairs with their diffs, regressions, flaky tests."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from maestro.model import Outcome, RunStatus, Tier
+from maestro_cli.errors import Exit
+
+_COLOURS = {
+    RunStatus.PASSED: "bold green",
+    RunStatus.HEALED: "bold green",
+    RunStatus.FAILED: "bold red",
+    RunStatus.ERROR: "bold red",
+    RunStatus.CANCELLED: "bold yellow",
+}
+_TIERS = {
+    Tier.APPLIED: "safe to apply",
+    Tier.REVIEW: "apply and review",
+    Tier.PULL_REQUEST: "propose as a pull request",
+    Tier.REPORT: "only reported",
+}
+_TESTS_SHOWN = 5
+_MESSAGE_LINES = 6
+_DIFF_LINES = 200
+_NO_TESTS = ("No tests were collected", "The project has no tests")  # how the service's reasons begin
+
+
+def exit_code(document: Mapping[str, Any], reason: str = "") -> Exit:
+    """Return what a command that ran ``document`` ends with; pytest's codes."""
+    outcome = document.get("outcome")
+    if outcome in (RunStatus.PASSED, RunStatus.HEALED):
+        return Exit.OK
+    if outcome == RunStatus.CANCELLED:
+        return Exit.INTERRUPTED
+    if outcome == RunStatus.FAILED:
+        return Exit.FAILURES
+    if reason.startswith(_NO_TESTS):
+        return Exit.NOTHING_COLLECTED
+    # An error that shows in checks is a failure of the project; with none, the service could not do its work.
+    return Exit.FAILURES if document.get("failures") or _bad(document) else Exit.INTERNAL
+
+
+def show(
+    console: Console,
+    document: Mapping[str, Any],
+    *,
+    reason: str = "",
+    patches: Mapping[str, bytes] | None = None,
+    suspects: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
+    where: str = "",
+) -> None:
+    """Print the verdict.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    document
+        The run's document (DESIGN section 6).
+    reason
+        Why the run ended as it did, in the service's words.
+    patches
+        The diffs of the repairs, by id.
+    suspects
+        The suspected causes of the failures, by id, likeliest first.
+    where
+        Where the full report is.
+    """
+    _headline(console, document, reason)
+    repairs = sorted(document.get("repairs", ()), key=lambda repair: repair["status"] != "accepted")
+    healed = {failure for repair in repairs if repair["status"] == "accepted" for failure in repair["failures"]}
+    failures = document.get("failures", ())
+    regressions = [failure for failure in failures if failure.get("regression")]
+    open_ones = [failure for failure in failures if not failure.get("regression") and failure["id"] not in healed]
+    if regressions:
+        console.print(
+            "\n[bold]Regressions[/bold] [dim](the product's code changed its behaviour; its tests stay)[/dim]"
+        )
+        for failure in regressions:
+            _failure(console, failure, (suspects or {}).get(failure["id"], ()))
+    if open_ones:
+        console.print("\n[bold]Not healed[/bold]")
+        for failure in open_ones:
+            _failure(console, failure, (suspects or {}).get(failure["id"], ()))
+    for repair in repairs:
+        _repair(console, repair, (patches or {}).get(repair["id"], b"").decode("utf-8", errors="replace"))
+    if flaky := document.get("flaky"):
+        console.print("\n[bold]Flaky[/bold]")
+        for case in flaky:
+            name, why = (case.get("id", ""), case.get("why", "")) if isinstance(case, dict) else (case, "")
+            console.print(f"  {escape(str(name))}" + (f" [dim]{escape(str(why))}[/dim]" if why else ""))
+    for gate in document.get("gates", ()):
+        if gate.get("passed") is False:
+            console.print(
+                f"\n[red]Quality gate not met[/red]: {escape(str(gate.get('name', '')))} {escape(str(gate.get('detail', '')))}"
+            )
+    if where:
+        console.print(f"\n[dim]Report:[/dim] {escape(where)}")
+
+
+def _headline(console: Console, document: Mapping[str, Any], reason: str) -> None:
+    outcome = str(document.get("outcome", "error"))
+    colour = _COLOURS.get(RunStatus(outcome), "bold") if outcome in list(RunStatus) else "bold"
+    totals = ", ".join(f"{count} {escape(name)}" for name, count in document.get("totals", {}).items() if count)
+    seconds = float(document.get("seconds") or 0)
+    cost = float(document.get("cost_usd") or 0)
+    facts = ", ".join(filter(None, (totals, f"{seconds:.1f} s", f"${cost:.4f} on AWS" if cost else "")))
+    console.print(
+        f"[{colour}]{escape(outcome.upper())}[/{colour}]  {facts}  [dim]{escape(document.get('run_id', ''))}[/dim]"
+    )
+    if reason and outcome not in (RunStatus.PASSED, RunStatus.HEALED):
+        console.print(f"  {escape(reason)}")
+
+
+def _failure(console: Console, failure: Mapping[str, Any], suspects: Sequence[Mapping[str, str]]) -> None:
+    console.print(
+        f"  [red]✗[/red] {escape(str(failure.get('cause') or failure.get('signature')))} [dim]{escape(failure['kind'])}[/dim]"
+    )
+    _tests(console, failure.get("tests", ()))
+    message = str(failure.get("message") or "").strip().splitlines()
+    for line in message[:_MESSAGE_LINES]:
+        console.print(Text(f"      {line}", style="dim"))
+    for suspect in suspects:
+        place = ":".join(filter(None, (suspect.get("file", ""), suspect.get("function", ""))))
+        commit = suspect.get("commit", "")[:10]
+        about = " ".join(filter(None, (commit, suspect.get("subject", ""))))
+        console.print(
+            f"    [yellow]suspect[/yellow] {escape(place)}"
+            + (f" [dim]{escape(about)}[/dim]" if about else "")
+            + (f": {escape(suspect['why'])}" if suspect.get("why") else "")
+        )
+
+
+def _repair(console: Console, repair: Mapping[str, Any], patch: str) -> None:
+    accepted = repair["status"] == "accepted"
+    mark = "[green]✓[/green]" if accepted else "[red]✗[/red]"
+    tier = _TIERS.get(Tier(repair["tier"]), repair["tier"]) if repair["tier"] in list(Tier) else repair["tier"]
+    verdict = f"{float(repair['confidence']):.0%} confident, {tier}" if accepted else "rejected by the proof"
+    console.print(
+        f"\n[bold]Repair[/bold] {mark} {escape(str(repair['summary']))}"
+        f"\n  [dim]{escape(repair['strategy'])}, {escape(verdict)}, {escape(repair['id'])}[/dim]"
+    )
+    for name, gate in (repair.get("proof") or {}).items():
+        if not gate["passed"] or not accepted:
+            sign = "[green]✓[/green]" if gate["passed"] else "[red]✗[/red]"
+            console.print(f"  {sign} {escape(name)}: {escape(str(gate['detail']))}")
+    if not accepted:
+        return
+    _tests(console, repair.get("tests_fixed", ()))
+    diff(console, patch)
+
+
+def diff(console: Console, patch: str) -> None:
+    """Print a unified diff in git's colours; a long one is cut, and says so."""
+    lines = patch.splitlines()
+    for line in lines[:_DIFF_LINES]:
+        style = ""
+        if line.startswith(("diff ", "index ", "--- ", "+++ ")):
+            style = "bold"
+        elif line.startswith("@@"):
+            style = "cyan"
+        elif line.startswith("+"):
+            style = "green"
+        elif line.startswith("-"):
+            style = "red"
+        console.print(Text(f"    {line}", style=style))
+    if len(lines) > _DIFF_LINES:
+        console.print(f"    [dim]{len(lines) - _DIFF_LINES} more lines in the patch file[/dim]")
+
+
+def _tests(console: Console, tests: Sequence[str]) -> None:
+    for test in tests[:_TESTS_SHOWN]:
+        console.print(f"    {escape(test)}")
+    if len(tests) > _TESTS_SHOWN:
+        console.print(f"    [dim]and {len(tests) - _TESTS_SHOWN} more[/dim]")
+
+
+def _bad(document: Mapping[str, Any]) -> bool:
+    totals = document.get("totals") or {}
+    return any(totals.get(outcome) for outcome in (Outcome.FAILED, Outcome.ERROR))
