@@ -54,11 +54,11 @@ def _has_api_description(payload: Any) -> str:
     return "" if "/v1/runs" in document.get("paths", {}) else "the OpenAPI document names no /v1/runs"
 
 
-def _has_health(payload: Any) -> str:
-    body = json.loads(payload["body"])
-    if payload["statusCode"] not in {200, 503}:
+def _refuses(payload: Any) -> str:
+    problem = json.loads(payload["body"])
+    if payload["statusCode"] != 401:  # noqa: PLR2004 - HTTP's word for a missing key
         return f"the status is {payload['statusCode']}"
-    return "" if "status" in body else "the body has no status"
+    return "" if problem.get("code") else "the problem document has no code"
 
 
 def _finds_chain_whole(payload: Any) -> str:
@@ -70,20 +70,39 @@ def _finds_chain_broken(payload: Any) -> str:
     return "" if found else "a changed entry was not found"
 
 
+def _as_it_is(event: dict[str, Any]) -> dict[str, Any]:
+    return event
+
+
+def _with_changed_entry(event: dict[str, Any]) -> dict[str, Any]:
+    first, *others = event["lines"].splitlines()
+    entry = json.loads(first)
+    entry["data"]["changed"] = "afterwards"
+    return {**event, "lines": "\n".join([json.dumps(entry, separators=(",", ":")), *others])}
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One function, one event, and what is wrong with an answer ("" when nothing is)."""
+    """One function, one sample event, what to change in it, and what is wrong with an answer ("" when nothing is)."""
 
+    what: str
     function: str
     event: str
     problem: Callable[[Any], str]
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
 
 
 INVOCATIONS = (
-    Invocation("IntakeFunction", "events/intake/openapi.json", _has_api_description),
-    Invocation("IntakeFunction", "events/intake/health.json", _has_health),
-    Invocation("AuditFunction", "events/audit/verify-inline.json", _finds_chain_whole),
-    Invocation("AuditFunction", "events/audit/verify-tampered.json", _finds_chain_broken),
+    Invocation("GET /openapi.json", "IntakeFunction", "events/intake/openapi.json", _has_api_description),
+    Invocation("a request without a key", "IntakeFunction", "events/intake/unauthorised.json", _refuses),
+    Invocation("an untouched audit trail", "AuditFunction", "events/audit/verify-inline.json", _finds_chain_whole),
+    Invocation(
+        "a changed audit trail",
+        "AuditFunction",
+        "events/audit/verify-inline.json",
+        _finds_chain_broken,
+        _with_changed_entry,
+    ),
 )
 
 
@@ -202,11 +221,19 @@ def check_programs() -> None:
 
 def invoke(sam: list[str], invocation: Invocation, environment: dict[str, str]) -> str:
     """Invoke one function; return what is wrong with its answer, "" when nothing is."""
+    event = invocation.prepare(json.loads((ROOT / invocation.event).read_text(encoding="utf-8")))
     template = ROOT / ".aws-sam" / "build" / "template.yaml"
-    options = ["--template", str(template), "--event", str(ROOT / invocation.event), "--skip-pull-image"]
+    options = ["--template", str(template), "--event", "-", "--skip-pull-image"]
     command = [*sam, "local", "invoke", invocation.function, *options, "--parameter-overrides", *PARAMETERS]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=INVOKE_SECONDS
+        command,
+        cwd=ROOT,
+        env=environment,
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=INVOKE_SECONDS,
     )
     if done.returncode or not done.stdout.strip():
         return f"sam ended with {done.returncode}:\n{done.stderr[-3000:]}"
@@ -229,7 +256,7 @@ def check_answers(sam: list[str], environment: dict[str, str]) -> int:
         start = time.monotonic()
         problem = invoke(sam, invocation, environment)
         verdict = f"WRONG: {problem}" if problem else "answers as it should"
-        print(f"  {invocation.function} {invocation.event}: {verdict} ({time.monotonic() - start:.1f} s)", flush=True)
+        print(f"  {invocation.function}, {invocation.what}: {verdict} ({time.monotonic() - start:.1f} s)", flush=True)
         wrong += bool(problem)
     return wrong
 

@@ -119,7 +119,6 @@ def test_a_run_does_what_the_design_says() -> None:
         "Aggregate Results",
         "Anything To Heal?",
         "Heal Failures",
-        "Approval Needed?",
         "Deliver Repairs",
         "Record Outcome",
     ):
