@@ -34,3 +34,9 @@ class EditError(ConfigError):
     """A change that cannot be made to the text of a ``maestro.yaml`` without rewriting other parts of it."""
 
     code = "config_edit_failed"
+
+
+class RenderError(ConfigError):
+    """A configuration that no ``maestro.yaml`` can stand for."""
+
+    code = "config_cannot_be_written"
