@@ -32,10 +32,13 @@ demo: $(READY) ## break a small shop in six ways and watch it being repaired
 
 test: check unit ## every check and every test
 
+# Folders whose tests share nothing run side by side; the others start whole stacks, so one after another.
+ALONE := tests/unit tests/contract tests/template
+
 unit: $(READY)
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(wildcard tests/unit tests/contract tests/template)
-	$(BIN)/pytest -q --doctest-modules --ignore-glob='*/adapters/guest/*' layers/core/python/maestro
-	$(BIN)/pytest -q $(wildcard tests/workflow tests/e2e)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(ALONE)
+	$(BIN)/pytest -q --doctest-modules --ignore-glob='*/guest/*' layers/core/python/maestro
+	$(BIN)/pytest -q $(ALONE:%=--ignore=%) tests
 
 check: $(READY) validate ## lint, format, types, layers, generated files, template
 	$(BIN)/ruff check

@@ -44,7 +44,7 @@ NO_AWS = {
 # Parameters without a default; nothing that is invoked here goes to Redis.
 PARAMETERS = ("RedisUrl=redis://127.0.0.1:6379/0",)
 LAYER = "CoreLayer"
-PROGRAMS = ("uv", "ruff")
+PROGRAMS = ("/opt/bin/git", "/opt/python/bin/uv", "/opt/python/bin/ruff")
 
 
 def _has_api_description(payload: Any) -> str:
@@ -211,12 +211,26 @@ def build_image(folder: Path, uv: Path, prefix: Path, environment: dict[str, str
     lambda_image.import_image(root, ["docker", "--host", environment["DOCKER_HOST"]], IMAGE)
 
 
-def check_programs() -> None:
-    """Make sure that the built layer holds the programs that the code runs, where their packages look for them."""
-    folder = ROOT / ".aws-sam" / "build" / LAYER / "python" / "bin"
-    missing = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
-    if missing:
-        raise SystemExit(f"sam-local: the built layer has no executable {' and '.join(missing)} in python/bin")
+def check_programs(environment: dict[str, str]) -> None:
+    """Start the programs that the code runs, from the built layer, in the runtime's image."""
+    mount = f"{ROOT / '.aws-sam' / 'build' / LAYER}:/opt:ro"
+    for program in PROGRAMS:
+        command = [
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            "--volume",
+            mount,
+            "--entrypoint",
+            program,
+            IMAGE,
+            "--version",
+        ]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"sam-local: {program} of the built layer does not start: {done.stderr.strip()}")
+        print(f"  {program}: {done.stdout.strip()}", flush=True)
 
 
 def invoke(sam: list[str], invocation: Invocation, environment: dict[str, str]) -> str:
@@ -284,7 +298,8 @@ def main() -> int:
         environment |= offline
         with phase("sam build"):
             subprocess.run([*sam, "build"], cwd=ROOT, env=environment, check=True)
-        check_programs()
+        with phase("programs of the layer"):
+            check_programs(environment)
         with phase("sam local invoke"):
             wrong = check_answers(sam, environment)
     print(f"sam-local: {len(INVOCATIONS) - wrong} of {len(INVOCATIONS)} answers make sense")

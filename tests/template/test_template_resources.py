@@ -249,7 +249,12 @@ def test_the_layer_is_built_for_the_runtime_of_the_functions() -> None:
     runtime = TEMPLATE["Globals"]["Function"]["Runtime"]
     (layer,) = of_type("AWS::Serverless::LayerVersion")
 
-    assert RESOURCES[layer]["Metadata"]["BuildMethod"] == runtime
+    makefile = (ROOT / "layers" / "core" / "python" / "Makefile").read_text(encoding="utf-8")
+    assert RESOURCES[layer]["Metadata"]["BuildMethod"] == "makefile", (
+        "SAM's own builder leaves uv and ruff out of place"
+    )
+    assert f"build-{layer}:" in makefile
+    assert f"RUNTIME := {runtime.removeprefix('python')}\n" in makefile
     assert RESOURCES[layer]["Properties"]["ContentUri"] == "layers/core/python"
     assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": layer}]
     assert RESOURCES[layer]["Properties"]["CompatibleArchitectures"] == TEMPLATE["Globals"]["Function"]["Architectures"]
