@@ -1,0 +1,120 @@
+"""Collect what the generators propose for a failure, as candidates that are safe to try."""
+
+import hashlib
+import logging
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from maestro.healing.base import Generator, Project, Proposal
+from maestro.healing.sourcetree import Role, SourceTree, diff, protected
+from maestro.healing.strategies import generators
+from maestro.healing.strategies.data import table
+from maestro.model import Candidate, Failure, MaestroError, Strategy
+
+_LOG = logging.getLogger(__name__)
+_MAX_PATCH = 2_000_000  # characters; a larger change is no small candidate
+_PINS_KEPT = 3  # places kept for workarounds when adaptations alone would fill the list
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Candidates in the order in which to try them, and notes on what was left out and why."""
+
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...] = ()
+
+
+def propose(
+    failure: Failure, project: Project, *, strategies: Collection[Strategy] | None = None, limit: int = 8
+) -> list[Candidate]:
+    """Return at most ``limit`` candidates for a failure, the likeliest first and workarounds last.
+
+    ``strategies`` restricts to some strategies; None allows all. A generator that fails with a :class:`MaestroError`
+    is logged and skipped; any other exception is a defect of the generator and propagates.
+    """
+    return list(proposed(failure, project, strategies=strategies, limit=limit).candidates)
+
+
+def proposed(
+    failure: Failure,
+    project: Project,
+    *,
+    strategies: Collection[Strategy] | None = None,
+    limit: int = 8,
+    using: Iterable[Generator] | None = None,
+    priors: Mapping[str, Mapping[str, int]] | None = None,
+) -> Proposed:
+    """Like :func:`propose`, with the notes, and with other generators or statistics where they are given."""
+    tree = SourceTree(project.root, project.test_paths)
+    statistics = table("priors") if priors is None else priors
+    found: dict[str, Candidate] = {}
+    notes: list[str] = []
+    for generator in generators() if using is None else using:
+        if strategies is not None and generator.strategy not in strategies:
+            continue
+        try:
+            for proposal in generator.propose(failure, project):
+                candidate = _candidate(generator, proposal, project, tree, statistics, notes)
+                if candidate is None:
+                    continue
+                known = found.get(candidate.patch)
+                if known is None or candidate.prior > known.prior:
+                    found[candidate.patch] = candidate
+        except MaestroError as error:
+            _LOG.warning("generator %s was skipped: %s", generator.name, error)
+            notes.append(f"{generator.name} was skipped: {error}")
+    return Proposed(tuple(_chosen(list(found.values()), limit)), tuple(dict.fromkeys(notes)))
+
+
+def _candidate(
+    generator: Generator,
+    proposal: Proposal,
+    project: Project,
+    tree: SourceTree,
+    statistics: Mapping[str, Mapping[str, int]],
+    notes: list[str],
+) -> Candidate | None:
+    refused = sorted(path for path in proposal.edits if protected(path, project.protect))
+    if refused:
+        notes.append(f"{generator.name}: a change of {', '.join(refused)} was refused; the project protects it")
+        return None
+    patch = diff(tree, proposal.edits)
+    if not patch or len(patch) > _MAX_PATCH:
+        return None
+    return Candidate(
+        id=hashlib.sha256(patch.encode()).hexdigest()[:16],
+        strategy=generator.strategy,
+        generator=generator.name,
+        summary=proposal.summary,
+        patch=patch,
+        prior=combined(proposal.prior, statistics.get(generator.name, {})),
+        workaround=proposal.workaround,
+        touches_product=any(tree.role(path) is Role.PRODUCT for path in proposal.edits),
+    )
+
+
+def combined(prior: float, counts: Mapping[str, int]) -> float:
+    """Weigh a generator's own estimate with how often it was right (Beta(1, 1): none tried says nothing).
+
+    The odds are multiplied, so that a record of one in two leaves the estimate as it is.
+    """
+    rate = (counts.get("right", 0) + 1) / (counts.get("tried", 0) + 2)
+    estimate = min(max(prior, 0.01), 0.99)
+    odds = math.log(estimate / (1 - estimate)) + math.log(rate / (1 - rate))
+    return round(min(max(1 / (1 + math.exp(-odds)), 0.01), 0.99), 4)
+
+
+def _chosen(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
+    adapting = sorted((c for c in candidates if not c.workaround), key=lambda c: -c.prior)
+    pinning = sorted((c for c in candidates if c.workaround), key=lambda c: -c.prior)
+    kept = min(len(pinning), _PINS_KEPT if adapting else limit, max(limit - 1, 0) if adapting else limit)
+    first = adapting[: limit - kept]
+    return first + pinning[: limit - len(first)]
+
+
+@cache
+def generator_names() -> tuple[str, ...]:
+    """Return the names under which statistics are kept."""
+    return tuple(generator.name for generator in generators())

@@ -1,0 +1,40 @@
+"""The generators of repairs, by strategy: each proposes small changes from knowledge, introspection or search.
+
+They read the project and a failure's facts, never run either, never touch what a test expects, and stay silent
+where they have nothing to say; :func:`maestro.healing.candidates.propose` runs them all.
+
+>>> sorted({g.strategy.value for g in generators()} & {"syntax_repair", "dependency_fix"})
+['dependency_fix', 'syntax_repair']
+"""
+
+from maestro.healing.base import Generator
+from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
+from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
+from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
+from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
+from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
+from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
+from maestro.healing.strategies.syntax_repair.python2 import Python2
+from maestro.healing.strategies.syntax_repair.small import SmallSyntax
+
+__all__ = ["generators"]
+
+
+def generators() -> list[Generator]:
+    """Return one of each generator, those that adapt code before those that pin."""
+    return [
+        SmallSyntax(),
+        Python2(),
+        HookArguments(),
+        PytestSection(),
+        NoseSetup(),
+        CatalogueRename(),
+        CatalogueKeyword(),
+        SimilarName(),
+        SimilarKeyword(),
+        MissingModule(),
+        NamedRequirement(),
+        MissingPlugin(),
+        VersionPin(),
+        FamilyPin(),
+    ]

@@ -1,0 +1,1 @@
+"""Repairs of code that uses an interface which has changed."""

@@ -1,0 +1,155 @@
+"""Things that were removed or renamed: rewrite every use to the successor that the catalogue knows."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from packaging.version import InvalidVersion, Version
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies.catalogue import Change, changes
+from maestro.healing.strategies.evidence import Evidence, MissingName
+from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes
+from maestro.model import Failure, Strategy
+
+_FRAME_LINE = re.compile(r"(?m)^(?:E\s+)?(?:File \"(?P<a>[^\"\n]+)\", line (?P<b>\d+)|(?P<c>[\w./-]+\.py):(?P<d>\d+):)")
+_BROAD_LIMIT = 400  # sources; beyond it only the failing construct is rewritten
+
+
+class CatalogueRename:
+    """Rewrites removed names to their successors, in every source that uses them."""
+
+    name = "catalogue_rename"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the rewrite of the failing construct's group, then of all that its distribution removed."""
+        evidence = Evidence(failure, project)
+        hits = list(matches(evidence))
+        if not hits:
+            return
+        words = "; ".join(dict.fromkeys(f"{c.old} is now {c.new.replace(':', '.')} ({c.source})" for c in hits[:3]))
+        groups = {c.group for c in hits}
+        narrow = [c for c in changes() if c.group in groups and c.kind == hits[0].kind]
+        edits = rewrite(evidence, narrow, hits)
+        if edits:
+            yield Proposal(edits, f"adapt to a removed name: {words}", 0.9)
+        broad = [c for c in changes() if c.distribution == hits[0].distribution and c.kind in ("move", "method")]
+        broad = [c for c in broad if (c.kind == "move" or c.unique) and _removed(evidence, c)]
+        wider = rewrite(evidence, [*narrow, *broad], hits)
+        if wider and wider != edits:
+            yield Proposal(wider, f"adapt to every name that {hits[0].distribution} has removed: {words}", 0.8)
+
+
+def matches(evidence: Evidence) -> Iterator[Change]:
+    """Yield the catalogue's changes that explain the failure."""
+    for missing in evidence.missing_names:
+        for change in changes():
+            if change.kind in ("move", "method") and change.name == missing.name and _same(evidence, change, missing):
+                yield change
+    for module in evidence.missing_modules:
+        for change in changes():
+            if module == change.old and change.kind == "module":
+                yield change
+            elif change.kind == "move" and change.old.startswith(module + ".") and not evidence.tree.owns(module):
+                if any(change.name in source.text for source in evidence.tree.sources(module)):
+                    yield change
+
+
+def _same(evidence: Evidence, change: Change, missing: MissingName) -> bool:
+    if change.kind == "move":
+        return missing.kind == "module" and change.old in (missing.qualified, _public(missing.qualified))
+    if change.unique and not change.owners:
+        return missing.kind != "module"  # a name of its own: "assertEquals", "isAlive"
+    last = missing.owner.rpartition(".")[2]
+    known = any(owner in (missing.owner, last) for owner in change.owners)
+    return known and (not missing.distribution or missing.distribution == change.distribution)
+
+
+def _public(qualified: str) -> str:
+    return ".".join(part for part in qualified.split(".") if not part.startswith("_") or part == qualified.rpartition(".")[2])
+
+
+def _removed(evidence: Evidence, change: Change) -> bool:
+    """Whether the environment's version is past the removal; False where either is not known."""
+    here = ".".join(map(str, evidence.python)) if change.distribution == "python" else evidence.installed(change.distribution)
+    try:
+        return bool(here and change.removed_in) and Version(here) >= Version(change.removed_in)
+    except InvalidVersion:
+        return False
+
+
+def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]) -> dict[str, str]:
+    """Apply changes to every source; those whose name may mean something else only on the failing lines."""
+    moves = {c.old: c.new for c in wanted if c.kind in ("move", "module")}
+    everywhere = {c.old: c.new for c in wanted if c.kind == "method" and c.unique}
+    here = {c.old: c.new for c in hits if c.kind == "method" and not c.unique}
+    needles = {key.rpartition(".")[2] for key in moves} | set(everywhere) | set(here)
+    lines = failing_lines(evidence)
+    edits: dict[str, str] = {}
+    for number, source in enumerate(evidence.tree.sources(*needles)):
+        if number >= _BROAD_LIMIT:
+            break
+        text = source.text
+        used = {old: new for old, new in moves.items() if old.rpartition(".")[2] in text}
+        if used:
+            force = source.path in lines and not _unguarded_change(text, used)
+            text = moved(text, used, guarded=force) or text
+        if any(name in text for name in everywhere):
+            text = renamed_attributes(text, everywhere) or text
+        if here and source.path in lines and text == source.text:
+            text = renamed_attributes(text, here, lines=lines[source.path]) or text
+        if text != source.text:
+            edits[source.path] = text
+    return edits
+
+
+def _unguarded_change(text: str, used: Mapping[str, str]) -> bool:
+    return moved(text, used) is not None
+
+
+def failing_lines(evidence: Evidence) -> dict[str, set[int]]:
+    """Lines of project files in the traceback, by file."""
+    found: dict[str, set[int]] = {}
+    for frame in evidence.facts.frames:
+        path = evidence.locate(frame.file) if frame.in_project else ""
+        if path:
+            found.setdefault(path, set()).add(frame.line)
+    for hit in _FRAME_LINE.finditer(evidence.text):
+        path = evidence.locate(hit["a"] or hit["c"])
+        if path:
+            found.setdefault(path, set()).add(int(hit["b"] or hit["d"]))
+    return found
+
+
+class CatalogueKeyword:
+    """Renames or drops keyword arguments that a call no longer takes."""
+
+    name = "catalogue_keyword"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal per known keyword."""
+        evidence = Evidence(failure, project)
+        lines = failing_lines(evidence)
+        for callee, keyword in evidence.keyword_errors:
+            names = _callees(callee)
+            for change in (c for c in changes() if c.kind == "keyword"):
+                target, _, argument = change.old.rstrip(")").partition("(")
+                if argument != keyword or (target != "*" and target not in names and keyword != "loop"):
+                    continue
+                edits: dict[str, str] = {}
+                for source in evidence.tree.sources(keyword):
+                    only = lines.get(source.path, set()) if target == "*" else set()
+                    if target == "*" and not only:
+                        continue
+                    text = changed_keywords(source.text, target, {keyword: change.new}, lines=only)
+                    if text is not None:
+                        edits[source.path] = text
+                if edits:
+                    verb = f"is now called {change.new}" if change.new else "is no longer taken"
+                    yield Proposal(edits, f"adapt calls of {callee}: the argument {keyword} {verb} ({change.source})", 0.75)
+
+
+def _callees(callee: str) -> set[str]:
+    parts = [p for p in callee.split(".") if p not in ("<locals>", "__init__", "__new__")]
+    return {parts[-1]} if parts else set()

@@ -1,0 +1,87 @@
+"""A name or keyword that an installed module no longer has, and what it has instead under a similar name."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines, matches
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.names import is_stdlib
+from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes
+from maestro.model import Failure, Strategy
+
+_CLOSE = 0.8
+_PARAMETER = re.compile(r"(?:^|[(,])\s*\**([A-Za-z_]\w*)")
+
+
+class SimilarName:
+    """Follows a rename that the installed module itself shows. The project's own modules are never guessed at."""
+
+    name = "similar_name"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield up to two renames per missing name of a third-party or standard module or class."""
+        evidence = Evidence(failure, project)
+        if any(matches(evidence)):
+            return
+        lines = failing_lines(evidence)
+        for missing in evidence.missing_names[:2]:
+            if not missing.distribution or not missing.available or not self._outside(evidence, missing.owner):
+                continue
+            for rank, new in enumerate(alike(missing.name, missing.available)[:2]):
+                edits: dict[str, str] = {}
+                for source in evidence.tree.sources(missing.name):
+                    if missing.kind == "module":
+                        text = moved(source.text, {missing.qualified: f"{missing.owner}.{new}"}, guarded=source.path in lines)
+                    elif source.path in lines:
+                        text = renamed_attributes(source.text, {missing.name: new}, lines=lines[source.path])
+                    else:
+                        continue
+                    if text is not None:
+                        edits[source.path] = text
+                if edits:
+                    summary = f"{missing.qualified} does not exist; the installed {missing.distribution} has {missing.owner}.{new}"
+                    yield Proposal(edits, summary, (0.55 if _folded(new) == _folded(missing.name) else 0.4) - 0.1 * rank)
+
+    def _outside(self, evidence: Evidence, owner: str) -> bool:
+        top = owner.partition(".")[0]
+        return not evidence.tree.owns(top) or is_stdlib(top)
+
+
+class SimilarKeyword:
+    """Follows a renamed keyword argument that the callee's signature shows."""
+
+    name = "similar_keyword"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield renames of the refused keyword on the failing lines, for callees outside the project."""
+        evidence = Evidence(failure, project)
+        callee, signature = str(evidence.attribute("callee")), str(evidence.attribute("signature"))
+        if not callee or not signature or not evidence.distribution_of(callee):
+            return
+        parameters = [p for p in _PARAMETER.findall(signature) if p not in ("self", "cls")]
+        lines = failing_lines(evidence)
+        for _, keyword in evidence.keyword_errors[:1]:
+            for rank, new in enumerate(alike(keyword, parameters)[:2]):
+                edits = {}
+                for path, numbers in lines.items():
+                    text = changed_keywords(evidence.tree.text(path) or "", "*", {keyword: new}, lines=numbers)
+                    if text is not None:
+                        edits[path] = text
+                if edits:
+                    yield Proposal(edits, f"{callee} takes {new}, no longer {keyword}", 0.5 - 0.1 * rank)
+
+
+def alike(name: str, available: Sequence[str]) -> list[str]:
+    """Return the names most like ``name``: the same but for case and underscores first, then the closest."""
+    others = [a for a in available if a != name]
+    same = [a for a in others if _folded(a) == _folded(name)]
+    close = [a for a in difflib.get_close_matches(name, others, n=3, cutoff=_CLOSE) if a not in same]
+    return same + close
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()

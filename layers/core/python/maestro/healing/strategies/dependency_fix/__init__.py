@@ -1,0 +1,1 @@
+"""Repairs of what a project asks to be installed."""

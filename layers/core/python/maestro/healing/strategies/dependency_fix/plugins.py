@@ -1,0 +1,76 @@
+"""A fixture, option, marker or kind of test that no installed plugin provides -> the pytest plugin that does."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from packaging.requirements import Requirement
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies import environment
+from maestro.healing.strategies.data import table
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.metadata import requirements
+from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.resolve import resolved
+from maestro.model import Failure, Strategy
+
+_OPTIONS = re.compile(r"unrecognized arguments: (.+)")
+_MARKER = re.compile(r"['\"](\w+)['\"] not found in `?markers`? configuration option|Unknown pytest\.mark\.(\w+)")
+_ASYNC = re.compile(r"async def functions? (?:are|is) not natively supported|requested an async fixture")
+
+
+class MissingPlugin:
+    """Installs the pytest plugin that provides what a test asks for."""
+
+    name = "missing_plugin"
+    strategy = Strategy.DEPENDENCY_FIX
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal per plugin; those that the project's own files name come first."""
+        evidence = Evidence(failure, project)
+        known = {canonical(r.name) for r in requirements(evidence.tree)}
+        asked = list(self._asked(evidence))
+        asked.sort(key=lambda pair: canonical(Requirement(pair[0][0]).name) not in known)
+        for lines, why in asked:
+            wanted = [Requirement(line) for line in lines]
+            if all(evidence.installed(w.name) and not w.specifier for w in wanted):
+                continue
+            bounded = [w for w in wanted if w.specifier]
+            if bounded:
+                changed = resolved(project, evidence.python, wanted)
+                edits = environment.replace(project, evidence.tree, changed)
+            else:
+                edits = environment.add(project, evidence.tree, [w for w in lines if not evidence.installed(w)])
+            first = canonical(wanted[0].name)
+            prior = 0.85 if first in known else 0.65
+            workaround = any(evidence.installed(w.name) for w in bounded)
+            yield Proposal(edits, f"install {', '.join(lines)}, which provides {why}", prior * (0.8 if workaround else 1), workaround)
+
+    def _asked(self, evidence: Evidence) -> Iterator[tuple[list[str], str]]:
+        data = table("pytest_plugins")
+        fixture = evidence.missing_fixture
+        if fixture and not self._defined(evidence, fixture):
+            for line in data["fixtures"].get(fixture, ()):
+                yield [line], f"the fixture {fixture}"
+        found = _OPTIONS.search(evidence.text)
+        if found:
+            options = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
+            plugins = list(dict.fromkeys(data["options"][o] for o in options if o in data["options"]))
+            if plugins:
+                yield plugins, f"the option {', '.join(o for o in options if o in data['options'])}"
+        for pair in _MARKER.findall(evidence.text):
+            for line in data["markers"].get(pair[0] or pair[1], ()):
+                yield [line], f"the marker {pair[0] or pair[1]}"
+        if _ASYNC.search(evidence.text):
+            source = "\n".join(evidence.tree.text(f) or "" for f in self._files(evidence))
+            for marker in ("asyncio", "trio", "anyio", "gen_test"):
+                if f"mark.{marker}" in source:
+                    yield [data["markers"][marker][0]], f"the marker {marker} of the asynchronous tests"
+
+    def _files(self, evidence: Evidence) -> list[str]:
+        return list(dict.fromkeys(t.split("::")[0] for t in evidence.failure.tests))[:20]
+
+    def _defined(self, evidence: Evidence, fixture: str) -> bool:
+        """Whether the project defines the fixture itself (then a conftest is out of reach, not a plugin missing)."""
+        pattern = re.compile(rf"@(?:pytest\.)?(?:yield_)?fixture\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*(?:async[ \t]+)?def {re.escape(fixture)}\b")
+        return any(pattern.search(source.text) for source in evidence.tree.sources(f"def {fixture}"))

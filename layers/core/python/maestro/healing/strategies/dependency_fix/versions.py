@@ -1,0 +1,183 @@
+"""A dependency changed under the project -> the newest releases that may still fit. All of it is a workaround."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies import environment
+from maestro.healing.strategies.catalogue import removals
+from maestro.healing.strategies.data import table
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
+from maestro.healing.strategies.metadata import own_release, stated_requirement
+from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.resolve import resolved
+from maestro.model import Failure, Strategy
+
+_NEVER = frozenset({"", "python", "pip", "setuptools", "wheel"})
+_PINS = 4
+_DEFAULT_AGE = timedelta(days=6 * 365)
+
+
+class VersionPin:
+    """Pins the distribution whose change broke the project, to releases spread over the time it still fitted."""
+
+    name = "version_pin"
+    strategy = Strategy.DEPENDENCY_FIX
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield pins, the newest first."""
+        if failure.facts.assertion:
+            return
+        evidence = Evidence(failure, project)
+        for distribution in suspects(evidence)[:2]:
+            installed = _version(evidence.installed(distribution))
+            if installed is None:
+                continue
+            try:
+                known = releases(distribution, project.network)
+            except IndexUnavailableError:
+                continue
+            older = [r for r in known if r.version < installed and r.takes(evidence.python)]
+            bounds = list(_bounds(evidence, distribution, older, known, installed))
+            seen: set[Version] = set()
+            for rank, (bound, why) in enumerate(bounds):
+                if bound in seen or len(seen) >= _PINS:
+                    continue
+                seen.add(bound)
+                want = Requirement(f"{distribution}<{bound}")
+                changed = resolved(project, evidence.python, [want])
+                edits = environment.replace(project, evidence.tree, changed)
+                yield Proposal(edits, f"pin {', '.join(map(str, changed))}: {why}", 0.45 - 0.05 * rank, workaround=True)
+
+
+class FamilyPin:
+    """Takes a family of distributions back, together, to the time of the project's own release."""
+
+    name = "family_pin"
+    strategy = Strategy.DEPENDENCY_FIX
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield pins of the whole family at the project's release, and at a year after it."""
+        if failure.facts.assertion:
+            return
+        evidence = Evidence(failure, project)
+        when = release_date(evidence)
+        if when is None:
+            return
+        members = self._members(evidence)
+        if len(members) < 2:
+            return
+        for rank, (days, words) in enumerate(((90, "when the project was released"), (540, "a year and a half after the project's release"))):
+            wanted: list[Requirement] = []
+            for name in members:
+                try:
+                    known = releases(name, project.network)
+                except IndexUnavailableError:
+                    return
+                bound = _after(known, when + timedelta(days=days))
+                installed = _version(evidence.installed(name))
+                if bound is not None and installed is not None and bound <= installed:
+                    wanted.append(Requirement(f"{name}<{bound}"))
+            if len(wanted) > 1:
+                edits = environment.replace(project, evidence.tree, resolved(project, evidence.python, wanted))
+                pins = ", ".join(map(str, wanted))
+                yield Proposal(edits, f"pin {pins}: the family as it was {words}", 0.35 - 0.05 * rank, workaround=True)
+
+    def _members(self, evidence: Evidence) -> list[str]:
+        blamed = set(suspects(evidence))
+        if not blamed:
+            return []
+        members: list[str] = []
+        for family in table("families")["families"]:
+            if blamed & set(family):
+                members += [name for name in family if evidence.installed(name)]
+        for name in evidence.project.facts.distributions:  # what the project itself asks for breaks with it
+            if stated_requirement(evidence.tree, name) is not None and not canonical(name).startswith("pytest"):
+                members.append(canonical(name))
+        return [m for m in dict.fromkeys([*sorted(blamed), *members]) if m not in _NEVER][:12]
+
+
+def suspects(evidence: Evidence) -> list[str]:
+    """Return the third-party distributions whose change the failure points at, the likeliest first."""
+    facts = evidence.facts
+    found = [name.distribution for name in evidence.missing_names]
+    callee = str(evidence.attribute("callee"))
+    if callee and evidence.is_exception("TypeError"):
+        found.append(evidence.distribution_of(callee))
+    found += [canonical(f.distribution) for f in reversed(facts.frames) if f.distribution and not f.in_project]
+    found += [canonical(name) for name in facts.versions]
+    own = evidence.own_distributions
+    tools = {"pytest", "pluggy"} if any(f.in_project for f in facts.frames) else set()
+    return [name for name in dict.fromkeys(found) if name not in _NEVER and name not in own and name not in tools]
+
+
+def release_date(evidence: Evidence) -> datetime | None:
+    """Return when the release that the tree states to be was uploaded, or None."""
+    own = own_release(evidence.tree)
+    if own is None:
+        return None
+    name, version = own[0], _version(own[1])
+    try:
+        known = {r.version: r.uploaded for r in releases(name, evidence.project.network)}
+    except IndexUnavailableError:
+        return None
+    return known.get(version) if version else None
+
+
+def _bounds(
+    evidence: Evidence, distribution: str, older: Sequence[Release], known: Sequence[Release], installed: Version
+) -> Iterator[tuple[Version, str]]:
+    """Yield exclusive upper bounds with their reasons: known removals, then releases spread back in time."""
+    for change in removals(distribution):
+        if any(name.name == change.old.rpartition(".")[2] for name in evidence.missing_names) and change.removed_in:
+            bound = _version(change.removed_in)
+            if bound is not None and bound <= installed:
+                yield bound, f"{change.old} was removed in {change.removed_in} ({change.source})"
+    if not older:
+        return
+    majors = [r for r in older if r.version.major < installed.major]
+    minors = [r for r in older if r.version.release[:2] < installed.release[:2]]
+    for series in (majors, minors):
+        if series:
+            bound = _next(known, series[-1].version)
+            yield bound, f"the newest release series before {bound.major if series is majors else bound}"
+    start = release_date(evidence) or datetime.now(UTC) - _DEFAULT_AGE
+    span = datetime.now(UTC) - start
+    for share in (0.75, 0.5, 0.25, 0.0):
+        bound_at = _after(known, start + span * share)
+        if bound_at is not None and bound_at <= installed and bound_at > known[0].version:
+            yield bound_at, f"as it was {'when the project was released' if not share else 'between its release and now'}"
+
+
+def _next(known: Sequence[Release], version: Version) -> Version:
+    later = [r.version for r in known if r.version > version]
+    return _short(later[0]) if later else version
+
+
+def _after(known: Sequence[Release], when: datetime) -> Version | None:
+    """Return the bound that leaves the releases uploaded until ``when``; None where the dates are not known."""
+    dated = [r for r in known if r.uploaded]
+    before = [r for r in dated if r.uploaded and r.uploaded <= when]
+    if not before or len(before) == len(dated):
+        return None
+    newest = max(r.version for r in before)
+    return _next(known, newest)
+
+
+def _short(version: Version) -> Version:
+    """Drop trailing zeros: "<2.1" reads better than "<2.1.0" and means the same."""
+    release = list(version.release)
+    while len(release) > 1 and release[-1] == 0:
+        release.pop()
+    return Version(".".join(map(str, release)))
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text) if text else None
+    except InvalidVersion:
+        return None

@@ -1,0 +1,101 @@
+"""Write a change of the environment as the edit of one file of the project."""
+
+from collections.abc import Callable, Sequence
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from maestro.healing.base import Project
+from maestro.healing.sourcetree import SourceTree
+from maestro.healing.strategies.names import canonical
+
+
+def add(project: Project, tree: SourceTree, added: Sequence[str]) -> dict[str, str]:
+    """Return the edit that installs further requirement lines, in ``maestro.yaml`` or the requirements file in use."""
+    from maestro.config import edit
+
+    path, text = _configuration(project, tree)
+    if path and not project.config_file:
+        lines = "".join(f"{line}\n" for line in added)
+        return {path: text + ("" if text.endswith("\n") or not text else "\n") + lines}
+
+    def change(old: str) -> str:
+        for line in added:
+            old = edit.add_requirement(old, line)
+        return old
+
+    return _edited(project, tree, change)
+
+
+def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement]) -> dict[str, str]:
+    """Return the edit that states these requirements instead of what was stated of the same distributions."""
+    from maestro.config import edit
+
+    stated = stated_names(project)
+    path, text = _configuration(project, tree)
+    if path and not project.config_file:
+        return {path: _replace_lines(text, replaced)}
+
+    def change(old: str) -> str:
+        for want in replaced:
+            name = stated.get(canonical(want.name))
+            old = edit.replace_requirement(old, name, str(want)) if name else edit.add_requirement(old, str(want))
+        return old
+
+    return _edited(project, tree, change)
+
+
+def stated_names(project: Project) -> dict[str, str]:
+    """Normalised name -> name as written, of the distributions that the environment asks for by itself."""
+    names: dict[str, str] = {}
+    for line in project.environment.install:
+        try:
+            name = Requirement(line).name
+        except InvalidRequirement:
+            continue
+        names[canonical(name)] = name
+    return names
+
+
+def _configuration(project: Project, tree: SourceTree) -> tuple[str, str]:
+    """Return the file that states the environment and its text; ("", "") where a new one must be written."""
+    if project.config_file:
+        return project.config_file, tree.text(project.config_file) or ""
+    for line in project.environment.install:
+        if line.startswith(("-r ", "--requirement ")):
+            path = line.split(None, 1)[1].strip().removeprefix("./")
+            text = tree.text(path)
+            if text is not None:
+                return path, text
+    return "", ""
+
+
+def _edited(project: Project, tree: SourceTree, change: Callable[[str], str]) -> dict[str, str]:
+    path, text = _configuration(project, tree)
+    if not path:
+        from maestro import config
+
+        path, text = "maestro.yaml", config.render(config.detect(project.root))
+    return {path: change(text)}
+
+
+def change_configuration(project: Project, tree: SourceTree, change: Callable[[str], str]) -> dict[str, str]:
+    """Return the edit of ``maestro.yaml`` (a new one where the project has none) by a text-to-text function."""
+    if project.config_file:
+        return {project.config_file: change(tree.text(project.config_file) or "")}
+    from maestro import config
+
+    return {"maestro.yaml": change(config.render(config.detect(project.root)))}
+
+
+def _replace_lines(text: str, replaced: Sequence[Requirement]) -> str:
+    lines, left = text.splitlines(keepends=True), {canonical(r.name): r for r in replaced}
+    for number, line in enumerate(lines):
+        try:
+            name = canonical(Requirement(line.split(" #")[0].strip()).name)
+        except InvalidRequirement:
+            continue
+        if name in left:
+            lines[number] = f"{left.pop(name)}" + ("\n" if line.endswith("\n") else "")
+    if lines and not lines[-1].endswith("\n") and left:
+        lines[-1] += "\n"
+    return "".join([*lines, *(f"{r}\n" for r in left.values())])

@@ -1,0 +1,241 @@
+"""What a failure says, normalised: captured facts first, the tool's text where facts are missing.
+
+Failures of the whole session come as text alone, so each reading has a pattern beside the structured attribute.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from maestro.healing.base import Project
+from maestro.healing.sourcetree import SourceTree
+from maestro.healing.strategies.names import canonical, is_stdlib
+from maestro.model import Failure
+
+_TEXT_LIMIT = 60_000
+
+_NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z_][\w.]*)['\"]?")
+_CANNOT_IMPORT = re.compile(r"cannot import name ['\"]?(\w+)['\"]? from (?:partially initialized module )?['\"]([\w.]+)['\"]")
+_MODULE_ATTRIBUTE = re.compile(r"module ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
+_OBJECT_ATTRIBUTE = re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]")
+_TYPE_ATTRIBUTE = re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
+_KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument ['\"](\w+)['\"]")
+_FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
+_FILE_LINE = re.compile(r"File \"([^\"\n]+)\", line (\d+)")
+_HOOK = re.compile(
+    r"Plugin ['\"](?P<plugin>[^'\"\n]+)['\"].{0,40}? for hook ['\"](?P<hook>\w+)['\"]\s+hookimpl definition: \w+\((?P<args>[^)\n]*)\)"
+    r"\s+Argument\(s\) \{(?P<bad>[^}\n]*)\}",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingName:
+    """A name that a module or class no longer (or never) had.
+
+    ``owner`` is the module ("collections", "PIL.Image") or the class ("InteractiveShell") it was looked up in;
+    ``kind`` is "module", "class" or "instance"; ``distribution`` is normalised, "python" for the standard library,
+    "" where unknown; ``available`` the public names that exist.
+    """
+
+    owner: str
+    name: str
+    kind: str
+    distribution: str
+    available: tuple[str, ...] = ()
+
+    @property
+    def qualified(self) -> str:
+        """``owner.name``."""
+        return f"{self.owner}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class HookMismatch:
+    """A pytest hook implementation whose parameters the installed pytest does not offer."""
+
+    plugin: str
+    hook: str
+    arguments: tuple[str, ...]
+
+
+class Evidence:
+    """A failure read against its project."""
+
+    def __init__(self, failure: Failure, project: Project) -> None:
+        self.failure = failure
+        self.project = project
+        self.facts = failure.facts
+        self.tree = SourceTree(project.root, project.test_paths)
+
+    @cached_property
+    def text(self) -> str:
+        """Everything said about the failure, shortened: message, causes, the tool's report."""
+        parts = [self.failure.message, self.facts.message, *(c.get("message", "") for c in self.facts.causes), self.facts.text]
+        return "\n".join(dict.fromkeys(p for p in parts if p))[:_TEXT_LIMIT]
+
+    def attribute(self, name: str, kind: type[Any] = str) -> Any:
+        """Return one captured attribute, or the empty value of ``kind`` where it is missing or of another type."""
+        value = self.facts.attributes.get(name)
+        return value if isinstance(value, kind) else kind()
+
+    def names(self, attribute: str) -> tuple[str, ...]:
+        """Return a captured list of names."""
+        value = self.facts.attributes.get(attribute)
+        return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ()
+
+    def is_exception(self, *names: str) -> bool:
+        """Whether the failure, or what it was caused by, is one of these exceptions (by their last component)."""
+        seen = {self.facts.exception, *self.facts.bases, *(c.get("exception", "") for c in self.facts.causes)}
+        if {n.rpartition(".")[2] for n in seen} & set(names):
+            return True
+        return any(re.search(rf"(?m)(?:^|^E\s+|: |\s){re.escape(n)}: ", self.text) for n in names)
+
+    @cached_property
+    def missing_modules(self) -> tuple[str, ...]:
+        """Modules that could not be found, in full ("six.moves"), the captured one first."""
+        found: list[str] = []
+        if self.facts.exception.endswith("ModuleNotFoundError") and self.attribute("module"):
+            found.append(self.attribute("module"))
+        if self.is_exception("ModuleNotFoundError", "ImportError") or "No module named" in self.text:
+            found += _NO_MODULE.findall(self.text)
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def missing_names(self) -> tuple[MissingName, ...]:
+        """Names that modules and classes do not have, of the standard library and of installed distributions only.
+
+        A name missing from the project's own code is the product's defect and never listed.
+        """
+        found = list(self._captured_names())
+        for name, module in _CANNOT_IMPORT.findall(self.text):
+            found.append(self._name(module, name, "module"))
+        for module, name in _MODULE_ATTRIBUTE.findall(self.text):
+            found.append(self._name(module, name, "module"))
+        for pattern, kind in ((_OBJECT_ATTRIBUTE, "instance"), (_TYPE_ATTRIBUTE, "class")):
+            for owner, name in pattern.findall(self.text):
+                found.append(self._name(owner, name, kind))
+        first: dict[str, MissingName] = {}
+        for item in found:
+            first.setdefault(item.name, item)
+        return tuple(first.values())
+
+    def _captured_names(self) -> Iterator[MissingName]:
+        kind, available = self.facts.exception.rpartition(".")[2], self.names("available")
+        if kind == "AttributeError" and self.attribute("name") and self.attribute("owner"):
+            owner_kind = self.attribute("owner_kind") or "instance"
+            yield self._name(
+                self.attribute("owner"), self.attribute("name"), owner_kind, self.attribute("owner_distribution"), available
+            )
+        elif kind == "ImportError" and self.attribute("module") and self.attribute("name"):
+            yield self._name(self.attribute("module"), self.attribute("name"), "module", "", available)
+
+    def _name(
+        self, owner: str, name: str, kind: str, distribution: str = "", available: tuple[str, ...] = ()
+    ) -> MissingName:
+        known = canonical(distribution) if distribution else self.distribution_of(owner)
+        return MissingName(owner, name, kind, known, available)
+
+    def distribution_of(self, module: str) -> str:
+        """Return the distribution that brings a module: "python" for the standard library, "" where unknown."""
+        top = module.partition(".")[0]
+        if self.tree.owns(top) and top not in self.modules:
+            return ""
+        if is_stdlib(top):
+            return "python"
+        return canonical(self.modules.get(top, ""))
+
+    @cached_property
+    def modules(self) -> Mapping[str, str]:
+        """Import names that the environment brings -> distribution, the project itself left out."""
+        return {m: d for m, d in self.project.facts.modules.items() if not (self.tree.owns(m) and self.is_own(d))}
+
+    def is_own(self, distribution: str) -> bool:
+        """Whether a distribution is the project itself, installed (editable) from the tree."""
+        return any(canonical(distribution) == own for own in self.own_distributions)
+
+    @cached_property
+    def own_distributions(self) -> frozenset[str]:
+        """Normalised names under which the project publishes itself."""
+        from maestro.healing.strategies.metadata import own_names
+
+        return own_names(self.tree)
+
+    @cached_property
+    def missing_fixture(self) -> str:
+        """The fixture that no plugin provides, or ""."""
+        name = str(self.attribute("fixture"))
+        if not name:
+            found = _FIXTURE.search(self.text)
+            name = found[1] if found else ""
+        return name
+
+    @cached_property
+    def keyword_errors(self) -> tuple[tuple[str, str], ...]:
+        """(callee as Python names it, keyword) of calls with an argument that is no longer taken."""
+        return tuple(dict.fromkeys(_KEYWORD.findall(self.text)))
+
+    @cached_property
+    def hook_mismatch(self) -> HookMismatch | None:
+        """The pytest hook implementation that was refused."""
+        found = _HOOK.search(self.text)
+        if found is None:
+            return None
+        bad = tuple(re.findall(r"\w+", found["bad"]))
+        return HookMismatch(found["plugin"], found["hook"], bad)
+
+    @cached_property
+    def syntax_location(self) -> tuple[str, int] | None:
+        """The project file (relative) and line that does not parse."""
+        if not self.is_exception("SyntaxError", "TabError", "IndentationError"):
+            return None
+        file, line = self.attribute("file"), self.attribute("line", int)
+        places = [(file, line)] if file else []
+        places += [(f, int(n)) for f, n in reversed(_FILE_LINE.findall(self.text))]
+        for name, number in places:
+            path = self.locate(name)
+            if path:
+                return path, number
+        return None
+
+    def locate(self, name: str) -> str:
+        """Return a file of the tree for a path as some tool printed it (absolute elsewhere, relative), or ""."""
+        name = name.replace("\\", "/")
+        if "/site-packages/" in name or "/lib/python" in name:
+            return ""
+        parts = [p for p in name.split("/") if p not in ("", ".")]
+        for start in range(len(parts)):
+            path = "/".join(parts[start:])
+            if path in self._file_set:
+                return path
+        return ""
+
+    @cached_property
+    def _file_set(self) -> frozenset[str]:
+        return frozenset(self.tree.files)
+
+    @cached_property
+    def project_files(self) -> tuple[str, ...]:
+        """Project files in the traceback, the innermost first."""
+        found = [self.locate(f.file) for f in reversed(self.facts.frames) if f.in_project]
+        found += [self.locate(f) for f, _ in reversed(_FILE_LINE.findall(self.text))]
+        found += [self.locate(f) for f in re.findall(r"(?m)^([\w./-]+\.py):\d+: ", self.text)[::-1]]
+        return tuple(dict.fromkeys(f for f in found if f))
+
+    @cached_property
+    def python(self) -> tuple[int, int]:
+        """The version of the project's interpreter."""
+        found = re.search(r"(\d+)\.(\d+)", self.project.facts.python) or re.search(
+            r"(\d+)\.(\d+)", self.project.environment.python
+        )
+        return (int(found[1]), int(found[2])) if found else (3, 11)
+
+    def installed(self, distribution: str) -> str:
+        """The installed version of a distribution, or ""."""
+        wanted = canonical(distribution)
+        for name, version in self.project.facts.distributions.items():
+            if canonical(name) == wanted:
+                return version
+        return ""

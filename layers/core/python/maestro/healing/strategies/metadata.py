@@ -1,0 +1,132 @@
+"""What a project states about itself: its name, its requirements, its supported Pythons. Read, never run."""
+
+import ast
+import configparser
+import re
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from maestro.healing.sourcetree import SourceTree
+from maestro.healing.strategies.names import canonical
+
+_REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in", "dev*.txt", "test*.txt")
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+_NAME = re.compile(r"(?m)^Name:[ \t]*(\S+)")
+_VERSION = re.compile(r"(?m)^Version:[ \t]*(\S+)")
+
+
+def requirements(tree: SourceTree) -> Iterator[Requirement]:
+    """Yield every requirement that the project's own files state, extras and test requirements included."""
+    for line in _lines(tree):
+        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;\\").strip()
+        if not text or text.startswith(("-", "http", "git+")):
+            continue
+        try:
+            yield Requirement(text)
+        except InvalidRequirement:
+            continue
+
+
+def _lines(tree: SourceTree) -> Iterator[str]:
+    for path in tree.files:
+        if any(fnmatch(path, pattern) for pattern in _REQUIREMENT_FILES):
+            yield from (tree.text(path) or "").splitlines()
+    yield from _toml_strings(tree.text("pyproject.toml") or "")
+    for path in ("setup.cfg", "tox.ini"):
+        yield from _ini_lines(tree.text(path) or "")
+    yield from _setup_strings(tree.text("setup.py") or "")
+
+
+def _toml_strings(text: str) -> Iterator[str]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    project = data.get("project", {})
+    groups = [project.get("dependencies", []), *dict(project.get("optional-dependencies", {})).values()]
+    groups += list(dict(data.get("dependency-groups", {})).values())
+    for group in groups:
+        yield from (item for item in group if isinstance(item, str))
+    poetry = data.get("tool", {}).get("poetry", {})
+    tables = [poetry.get("dependencies", {}), poetry.get("dev-dependencies", {})]
+    tables += [g.get("dependencies", {}) for g in poetry.get("group", {}).values()]
+    for table in tables:
+        for name, want in table.items():
+            if isinstance(want, str) and name != "python":
+                yield name + _poetry_range(want)
+
+
+def _poetry_range(want: str) -> str:
+    found = re.fullmatch(r"\^(\d+)(\.\d+)*", want)
+    if found:
+        return f">={want[1:]},<{int(found[1]) + 1}"
+    return "" if want == "*" or not re.match(r"[<>=!]", want) else want
+
+
+def _ini_lines(text: str) -> Iterator[str]:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return
+    for section in parser.sections():
+        for option, value in parser.items(section):
+            whole = section == "options.extras_require"
+            if whole or option in ("deps", "install_requires", "tests_require", "requires", "requires-dist"):
+                for line in value.splitlines():
+                    yield re.sub(r"^[\w,{}.!-]+:\s+", "", line.strip())  # tox: "py27: mock"
+
+
+def _setup_strings(text: str) -> Iterator[str]:
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(module):
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            for item in node.elts:
+                if isinstance(item, ast.Constant) and isinstance(item.value, str) and "::" not in item.value:
+                    yield item.value
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" in node.value:
+            if re.search(r"[\w\]]\s*[<>=!]=", node.value):
+                yield from node.value.splitlines()
+
+
+def stated_requirement(tree: SourceTree, distribution: str) -> Requirement | None:
+    """Return the project's own requirement on a distribution; one with a version range before one without."""
+    found = [r for r in requirements(tree) if canonical(r.name) == canonical(distribution) and r.url is None]
+    ranged = [r for r in found if r.specifier]
+    return (ranged or found or [None])[0]
+
+
+def own_names(tree: SourceTree) -> frozenset[str]:
+    """Normalised names under which the project publishes itself."""
+    names = {canonical(found[1]) for found in [_NAME.search(tree.text("PKG-INFO") or "")] if found}
+    for path, pattern in (("setup.py", r"\bname\s*=\s*['\"]([\w.-]+)['\"]"), ("setup.cfg", r"(?m)^name\s*=\s*([\w.-]+)")):
+        names |= {canonical(n) for n in re.findall(pattern, tree.text(path) or "")}
+    names |= {canonical(n) for n in re.findall(r"(?m)^name\s*=\s*[\"']([\w.-]+)[\"']", tree.text("pyproject.toml") or "")}
+    return frozenset(names - {""})
+
+
+def own_release(tree: SourceTree) -> tuple[str, str] | None:
+    """Return (name, version) of the release that the tree states to be, or None."""
+    text = tree.text("PKG-INFO") or ""
+    name, version = _NAME.search(text), _VERSION.search(text)
+    if name and version:
+        return name[1], version[1]
+    names = sorted(own_names(tree))
+    for path in tree.python_files:
+        if path.count("/") <= 2 and (path.endswith(("__init__.py", "setup.py", "version.py", "__version__.py", "__about__.py"))):
+            found = re.search(r"(?m)(?:__version__|\bversion)\s*=\s*['\"](\d[\w.]*)['\"]", tree.text(path) or "")
+            if found and names:
+                return names[0], found[1]
+    return None
+
+
+def supported_pythons(tree: SourceTree) -> tuple[tuple[int, int], ...]:
+    """Versions of Python 3 that the project's classifiers name, ascending."""
+    text = "\n".join(tree.text(p) or "" for p in ("setup.py", "setup.cfg", "pyproject.toml", "PKG-INFO"))
+    return tuple(sorted({(3, int(v.split(".")[1])) for v in _CLASSIFIER.findall(text)}))

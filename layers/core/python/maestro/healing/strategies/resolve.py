@@ -1,0 +1,66 @@
+"""Ask uv for the smallest change of a set of pins that lets a further requirement in."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import uv
+from packaging.requirements import InvalidRequirement, Requirement
+
+from maestro.healing.base import Project
+from maestro.healing.strategies.names import canonical
+
+_SECONDS = 60
+
+
+def resolved(project: Project, python: tuple[int, int], wanted: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """Return ``wanted`` and the stated requirements that must change with it, so that all fit together.
+
+    The exact pins of the environment are kept wherever they can be. Where uv finds no answer from wheels alone
+    (nothing is built here: a build runs foreign code), ``wanted`` is returned as it is.
+    """
+    stated: dict[str, Requirement] = {}
+    for line in project.environment.install:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        stated[canonical(requirement.name)] = requirement
+    names = {canonical(w.name) for w in wanted}
+    pins = {n: r for n, r in stated.items() if n not in names and len(r.specifier) == 1 and str(r.specifier).startswith("==")}
+    if not pins:
+        return tuple(wanted)
+    loose = [pins[n].name if n in pins else str(r) for n, r in stated.items() if n not in names]
+    answer = _compile([*loose, *map(str, wanted)], [str(r) for r in pins.values()], python, project.network)
+    changed = [
+        Requirement(f"{pins[n].name}=={version}")
+        for n, version in answer.items()
+        if n in pins and str(pins[n].specifier) != f"=={version}"
+    ]
+    return (*wanted, *changed)
+
+
+def _compile(
+    lines: Sequence[str], preferred: Sequence[str], python: tuple[int, int], network: Mapping[str, str]
+) -> dict[str, str]:
+    with tempfile.TemporaryDirectory(prefix="maestro-resolve-") as folder:
+        source, target = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
+        source.write_text("".join(f"{line}\n" for line in lines))
+        target.write_text("".join(f"{line}\n" for line in preferred))
+        command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--no-build"]
+        command += ["--python-version", f"{python[0]}.{python[1]}", "--output-file", str(target), str(source)]
+        environment = {**network, "HOME": folder, "PATH": "", "UV_PYTHON_DOWNLOADS": "never"}
+        environment.setdefault("UV_CACHE_DIR", str(Path(tempfile.gettempdir(), "maestro-uv-cache")))
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return {}
+        if done.returncode:
+            return {}
+        answer: dict[str, str] = {}
+        for line in target.read_text().splitlines():
+            name, _, version = line.split(";")[0].strip().partition("==")
+            if version:
+                answer[canonical(name.split("[")[0])] = version.strip()
+        return answer

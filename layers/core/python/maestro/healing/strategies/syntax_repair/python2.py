@@ -1,0 +1,136 @@
+"""Sources written for Python 2 -> Python 3, with fissix (the maintained lib2to3)."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from fissix import refactor
+from fissix.pgen2.parse import ParseError
+from fissix.pgen2.tokenize import TokenError
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies.data import table
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.imports import parse
+from maestro.model import Failure, Strategy
+
+# Fixers that are matters of taste, or that wrap what already works: left out.
+_LEFT_OUT = {"idioms", "set_literal", "ws_comma", "buffer", "asserts", "zip", "map", "filter", "future", "reduce"}
+# Constructs that only Python 2 has; they mark a source as written for it.
+_PYTHON2 = re.compile(
+    r"(?m)^\s*print\s+[^\s(=.]|^\s*except\s+[\w., ()]+,\s*\w+\s*:|\bur['\"]|^\s*raise\s+\w[\w.]*\s*,|<>|^\s*exec\s+[^\s(=]|"
+    r"\.(?:iteritems|itervalues|iterkeys|has_key)\(|^\s*(?:import|from)\s+(?:StringIO|cStringIO|urllib2|urlparse|ConfigParser|"
+    r"Queue|HTMLParser|__builtin__|cPickle|httplib|Cookie|cookielib|SocketServer|BaseHTTPServer|htmlentitydefs|xmlrpclib)\b|"
+    r"\b(?:basestring|unichr|xrange|raw_input)\b|\bunicode\(|\b0[0-7]{2,}\b"
+)
+_NAMES = frozenset("unicode basestring long unichr xrange raw_input reduce file cmp execfile reload buffer intern apply coerce".split())
+_MAX_FILES = 120
+_MAX_CHARACTERS = 3_000_000
+
+
+class Python2:
+    """Translates Python 2 to Python 3: the file, then all that does not parse, then the whole tree."""
+
+    name = "python2_to_3"
+    strategy = Strategy.SYNTAX_REPAIR
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield translations from the smallest to the widest; each one parses."""
+        evidence = Evidence(failure, project)
+        start = self._start(evidence)
+        if start is None:
+            return
+        tree = evidence.tree
+        broken = [s.path for s in tree.sources() if parse(s.text, evidence.python) is None]
+        dated = [s.path for s in tree.sources() if s.path in broken or _PYTHON2.search(s.text)]
+        if start and not (start in dated or start in broken):
+            dated.append(start)
+        seen: list[dict[str, str]] = []
+        wholes = (
+            ([p for p in dated if p in broken or p == start], 0.75, "all files that do not parse"),
+            (dated, 0.85 if len(dated) > 1 else 0.8, "every file that uses Python 2"),
+            ([start] if start else [], 0.7, start),
+        )
+        for paths, prior, words in wholes:
+            edits = translated(evidence, paths)
+            if edits and edits not in seen and not (start and start in broken and start not in edits):
+                seen.append(edits)
+                yield Proposal(edits, f"translate from Python 2 to Python 3: {words} ({len(edits)} files)", prior)
+
+    def _start(self, evidence: Evidence) -> str | None:
+        """The file that the failure is about ("" where it is not known which); None where it is not about Python 2."""
+        place = evidence.syntax_location
+        if place is not None:
+            text = evidence.tree.text(place[0]) or ""
+            return place[0] if _PYTHON2.search(text) else None
+        old = set(table("python2_modules")["modules"])
+        if any(m.partition(".")[0] in old and not evidence.tree.owns(m) for m in evidence.missing_modules):
+            return next(iter(evidence.project_files), "")
+        undefined = re.findall(r"name ['\"](\w+)['\"] is not defined", evidence.text)
+        if evidence.is_exception("NameError") and set(undefined) & _NAMES:
+            return next(iter(evidence.project_files), "")
+        own = {m.name for m in evidence.missing_names if m.owner in ("dict", "OrderedDict", "collections.OrderedDict", "builtins.dict")}
+        if own & {"iteritems", "iterkeys", "itervalues", "has_key"}:
+            return next(iter(evidence.project_files), "")
+        return None
+
+
+def translated(evidence: Evidence, paths: Sequence[str]) -> dict[str, str]:
+    """Translate files; those that do not come out as the project's Python are left out."""
+    edits: dict[str, str] = {}
+    total = 0
+    for path in paths[:_MAX_FILES]:
+        text = evidence.tree.text(path)
+        if text is None:
+            continue
+        total += len(text)
+        if total > _MAX_CHARACTERS:
+            break
+        new = to_python3(text, path)
+        if new is not None and new != text and parse(new, evidence.python) is not None:
+            edits[path] = new
+    return edits
+
+
+def to_python3(text: str, path: str = "<source>") -> str | None:
+    """Return a Python 2 source as Python 3 with line ends kept; None where it cannot be read as either."""
+    body = text.replace("\r\n", "\n")
+    if not body.endswith("\n"):
+        body += "\n"
+    for print_function in ("from __future__ import print_function" in body, True):
+        try:
+            tree = _tool(print_function).refactor_string(body, path)
+        except (ParseError, TokenError, RecursionError, AttributeError, IndentationError, UnicodeError):
+            continue
+        if tree is None:
+            continue
+        out = str(tree)
+        if parse(out) is None:
+            continue
+        if not text.endswith("\n"):
+            out = out.removesuffix("\n")
+        return out.replace("\n", "\r\n") if "\r\n" in text else out
+    return None
+
+
+class _Tool(refactor.RefactoringTool):  # type: ignore[misc] - fissix has no type information
+    """Refactors strings, raising what its parser raises instead of logging it."""
+
+    def log_error(self, msg: str, *args: Any, **kwds: Any) -> None:
+        del msg, args, kwds
+        raise  # noqa: PLE0704 - the base class calls this inside its except clause and expects a re-raise
+
+    def log_message(self, msg: str, *args: Any) -> None:
+        logging.getLogger(__name__).debug(msg, *args)
+
+    log_debug = log_message
+
+
+@cache
+def _tool(print_function: bool) -> Any:  # noqa: FBT001 - a cache key
+    names = [n for n in refactor.get_fixers_from_package("fissix.fixes") if n.rpartition("fix_")[2] not in _LEFT_OUT]
+    if print_function:
+        names = [n for n in names if not n.endswith("fix_print")]
+    return _Tool(sorted(names), {"print_function": print_function})

@@ -1,0 +1,223 @@
+"""Small slips that keep one file from parsing: a colon, a bracket, an indentation, a left-over merge."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.imports import parse
+from maestro.model import Failure, Strategy
+
+_BLOCK = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b")
+_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": ""})
+_OPEN = {"(": ")", "[": "]", "{": "}"}
+_RESERVED = re.compile(r"(?<![\w.])(async|await)(?=\s*[=,):])|(?<=\.)(async|await)\b")
+_CONFLICT = re.compile(r"(?ms)^<<<<<<< [^\n]*\n(.*?)^(?:\|{7} [^\n]*\n.*?^)?=======\r?\n(.*?)^>>>>>>> [^\n]*\n")
+
+Fix = Callable[[list[str], int], Iterator[list[str]]]
+
+
+class SmallSyntax:
+    """Repairs one slip where the parser stops; only what parses afterwards is proposed."""
+
+    name = "small_syntax"
+    strategy = Strategy.SYNTAX_REPAIR
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the texts that parse, the smallest kind of change first."""
+        evidence = Evidence(failure, project)
+        place = evidence.syntax_location
+        text = evidence.tree.text(place[0]) if place else None
+        if place is None or text is None or parse(text, evidence.python) is not None:
+            return
+        lines = text.splitlines(keepends=True)
+        at = min(max(place[1] - 1, 0), max(len(lines) - 1, 0))
+        seen: set[str] = set()
+        for words, prior, fix in _FIXES:
+            for new in fix(lines, at):
+                code = "".join(new)
+                if code != text and code not in seen and parse(code, evidence.python) is not None:
+                    seen.add(code)
+                    yield Proposal({place[0]: code}, f"{place[0]}:{place[1]}: {words}", prior)
+
+
+def _end(line: str) -> tuple[str, str]:
+    body = line.rstrip("\r\n")
+    return body, line[len(body) :]
+
+
+def _replace(lines: list[str], at: int, line: str) -> list[str]:
+    return [*lines[:at], line, *lines[at + 1 :]]
+
+
+def _colon(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Put the colon at the end of the statement's header, before a comment."""
+    for index in range(at, max(at - 3, -1), -1):
+        body, end = _end(lines[index])
+        code, space, comment = _split_comment(body)
+        if code and not code.endswith((":", ",", "\\")):
+            starts = any(_BLOCK.match(lines[i]) for i in range(index, max(index - 6, -1), -1))
+            if starts:
+                yield _replace(lines, index, f"{code}:{space}{comment}{end}")
+
+
+def _split_comment(body: str) -> tuple[str, str, str]:
+    quote = ""
+    for number, char in enumerate(body):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "#":
+            code = body[:number].rstrip()
+            return code, body[len(code) : number], body[number:]
+    code = body.rstrip()
+    return code, body[len(code) :], ""
+
+
+def _brackets(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Close what is open at the end of a line near the error, or drop a closing bracket that opens nowhere."""
+    for index in range(at, max(at - 12, -1), -1):
+        body, end = _end(lines[index])
+        code, space, comment = _split_comment(body)
+        missing = _unclosed(code)
+        if missing:
+            stop = ":" if code.endswith(":") else "," if code.endswith(",") else ""
+            yield _replace(lines, index, f"{code.removesuffix(stop)}{missing}{stop}{space}{comment}{end}")
+            if stop:
+                yield _replace(lines, index, f"{code}{missing}{space}{comment}{end}")
+        for close in ")]}":
+            if code.endswith((close, close + ":", close + ",")) and index >= at - 1:
+                place = code.rindex(close)
+                yield _replace(lines, index, code[:place] + code[place + 1 :] + space + comment + end)
+    for index in range(at, max(at - 30, -1), -1):  # an opening further up: close it where its statement ends
+        body, end = _end(lines[index])
+        code, space, comment = _split_comment(body)
+        for close in ")]}":
+            if code:
+                yield _replace(lines, index, f"{code}{close}{space}{comment}{end}")
+
+
+def _unclosed(code: str) -> str:
+    stack: list[str] = []
+    quote = ""
+    for char in code:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in _OPEN:
+            stack.append(_OPEN[char])
+        elif stack and char == stack[-1]:
+            stack.pop()
+    return "".join(reversed(stack))
+
+
+def _tabs(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Write indentation with spaces alone: eight columns to a tab as Python 2 read it, then four."""
+    del at
+    for width in (8, 4):
+        yield [_spaces(line, width) for line in lines]
+
+
+def _spaces(line: str, width: int) -> str:
+    rest = line.lstrip(" \t")
+    return line[: len(line) - len(rest)].expandtabs(width) + rest
+
+
+def _indentation(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Give the line, and the block that goes on from it, an indentation that stands around it."""
+    body = lines[at].lstrip(" \t")
+    have = len(lines[at]) - len(body)
+    near = [line for line in lines[max(0, at - 40) : at] + lines[at + 1 : at + 8] if line.strip()]
+    widths = sorted({len(n) - len(n.lstrip(" \t")) for n in near} | {have + 4}, key=lambda w: (abs(w - have), w))
+    end = at + 1
+    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip(" \t")) == have):
+        end += 1
+    for width in widths[:8]:
+        if width != have:
+            yield _replace(lines, at, " " * width + body)
+            block = [" " * width + x.lstrip(" \t") if x.strip() else x for x in lines[at:end]]
+            yield [*lines[:at], *block, *lines[end:]]
+
+
+def _empty_block(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Fill a header whose body is missing (comments only) with ``pass``."""
+    for index in range(at - 1, max(at - 4, -1), -1):
+        body, end = _end(lines[index])
+        if _split_comment(body)[0].endswith(":") and _BLOCK.match(body):
+            width = len(body) - len(body.lstrip(" \t"))
+            yield [*lines[: index + 1], " " * (width + 4) + "pass" + (end or "\n"), *lines[index + 1 :]]
+
+
+def _conflict(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Keep one side of every left-over merge conflict: ours, then theirs."""
+    del at
+    text = "".join(lines)
+    for side in (1, 2):
+        yield [_CONFLICT.sub(lambda found, side=side: found[side], text)]  # type: ignore[misc] - bound early on purpose
+
+
+def _quotes(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Turn typographic quotes and spaces that an editor made into those of the language."""
+    yield _replace(lines, at, lines[at].translate(_QUOTES))
+    yield [line if line.isascii() else line.translate(_QUOTES) for line in lines]
+
+
+def _strings(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Close a string that ends with its line."""
+    body, end = _end(lines[at])
+    for quote in ("'", '"'):
+        yield _replace(lines, at, body + quote + end)
+        for close in (")", ":", "):", ",", "),"):
+            if body.endswith(close):
+                yield _replace(lines, at, body.removesuffix(close) + quote + close + end)
+
+
+def _nested_quotes(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Use the other quotes inside an f-string's fields (before Python 3.12 they could not nest)."""
+    for index in range(at, max(at - 3, -1), -1):
+        line = lines[index]
+        for quote, other in (("'", '"'), ('"', "'")):
+            fields = re.sub(r"\{[^{}]*\}", lambda f, q=quote, o=other: f[0].replace(q, o), line)  # type: ignore[misc]
+            yield _replace(lines, index, fields)
+
+
+def _reserved(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Rename ``async`` and ``await`` where they are identifiers, in the whole file, with an underscore after them."""
+    del at
+    text = "".join(lines)
+    yield [_RESERVED.sub(lambda f: (f[1] or f[2]) + "_", text)]
+
+
+def _comma(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Put a missing comma at the end of the line, or of the one before."""
+    for index in (at, at - 1):
+        if index >= 0:
+            body, end = _end(lines[index])
+            code, space, comment = _split_comment(body)
+            if code and not code.endswith((",", "(", "[", "{", ":")):
+                yield _replace(lines, index, f"{code},{space}{comment}{end}")
+
+
+def _assignment(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Compare where a condition assigns."""
+    found = re.match(r"^(\s*(?:if|elif|while|assert)\s+[^=!<>:]+[^=!<>:\s]\s*)=(\s*[^=].*)$", lines[at].rstrip("\r\n"))
+    if found:
+        yield _replace(lines, at, f"{found[1]}=={found[2]}{_end(lines[at])[1]}")
+
+
+_FIXES: tuple[tuple[str, float, Fix], ...] = (
+    ("the header of a block had no colon", 0.95, _colon),
+    ("indentation mixed tabs and spaces", 0.95, _tabs),
+    ("a merge conflict was left in", 0.5, _conflict),
+    ("typographic quotes stood in the code", 0.9, _quotes),
+    ("a string was not closed", 0.7, _strings),
+    ("an f-string's field used the string's own quotes", 0.9, _nested_quotes),
+    ("async and await are keywords now", 0.8, _reserved),
+    ("a block was empty", 0.6, _empty_block),
+    ("a comma was missing", 0.6, _comma),
+    ("a condition assigned instead of comparing", 0.7, _assignment),
+    ("a bracket was not matched", 0.7, _brackets),
+    ("a line was indented differently from its block", 0.65, _indentation),
+)
