@@ -1,0 +1,203 @@
+"""Put accepted repairs together: one patch against the source as submitted, and its reverse.
+
+Patches are applied by ``git apply --3way`` in a scratch repository of its own, with no configuration, hooks or filters of
+the machine or the project. Requirement lists are merged as sets of lines, because two repairs that each add one line at the
+same place do not disagree. A repair that conflicts is deferred to the next pass, not lost.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from maestro.healing.errors import CombineError
+from maestro.healing.judge import files, size
+from maestro.model import Repair
+
+_ATTRIBUTES = """* -text !eol !filter !ident !diff !merge !working-tree-encoding
+maestro.yaml merge=union
+maestro.yml merge=union
+*requirements*.txt merge=union
+requirements/*.txt merge=union
+"""
+_IDENTITY = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_AUTHOR_NAME": "maestro",
+    "GIT_AUTHOR_EMAIL": "maestro@localhost",
+    "GIT_COMMITTER_NAME": "maestro",
+    "GIT_COMMITTER_EMAIL": "maestro@localhost",
+    "LC_ALL": "C.UTF-8",
+}
+_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """All repairs that go together: one diff, its reverse, and which were kept or put off (with git's words)."""
+
+    patch: str
+    reverse: str
+    kept: tuple[Repair, ...]
+    deferred: tuple[Repair, ...]
+    reasons: tuple[str, ...] = ()
+
+
+def combine(repairs: Sequence[Repair], source: Path) -> Combination:
+    """Combine repairs of one source tree: those that fix the most tests first, then the smallest.
+
+    ``source`` is only read. Raises :class:`CombineError` when git cannot work at all.
+    """
+    ordered = sorted(repairs, key=lambda r: (-len(r.tests_fixed), size(r.patch), r.id))
+    kept: list[Repair] = []
+    deferred: list[Repair] = []
+    reasons: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="combine-") as folder:
+        tree = Path(folder, "tree")
+        shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+        git = _Git(tree, Path(folder, "git"))
+        first = git.start()
+        for repair in ordered:
+            problem = git.apply(repair.patch) or _contradiction(tree, files(repair.patch))
+            if problem is None:
+                git.commit(repair.id)
+                kept.append(repair)
+            else:
+                git.run("reset", "-q", "--hard")
+                git.run("clean", "-fdxq")
+                deferred.append(repair)
+                reasons.append(f"{repair.id}: {problem}")
+        patch, reverse = (git.diff(first, "HEAD"), git.diff("HEAD", first))
+    return Combination(patch, reverse, tuple(kept), tuple(deferred), tuple(reasons))
+
+
+def squash(source: Path, patches: Sequence[str]) -> str:
+    """Return one diff that does to ``source`` what ``patches`` do in order; raises :class:`CombineError` if one does not fit."""
+    with tempfile.TemporaryDirectory(prefix="squash-") as folder:
+        tree = Path(folder, "tree")
+        shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+        git = _Git(tree, Path(folder, "git"))
+        first = git.start()
+        for patch in filter(None, patches):
+            problem = git.apply(patch)
+            if problem is not None:
+                raise CombineError(f"a patch does not fit onto those before it: {problem}")
+            git.commit("patch")
+        return git.diff(first, "HEAD")
+
+
+class _Git:
+    """A repository beside a work tree, deaf to every configuration but its own."""
+
+    def __init__(self, tree: Path, folder: Path) -> None:
+        self.tree = tree
+        self.environment = {
+            **_IDENTITY, "PATH": os.defpath, "HOME": str(folder), "GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree),
+        }  # fmt: skip
+
+    def call(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+        options = ["-c", "core.autocrlf=false", "-c", "core.quotepath=false", "-c", "core.hooksPath=/dev/null"]
+        return subprocess.run(
+            [shutil.which("git") or "git", *options, *arguments], cwd=self.tree, env=self.environment, capture_output=True,
+            input=stdin.encode("utf-8", "surrogateescape"), timeout=_SECONDS, check=False,
+        )  # fmt: skip
+
+    def run(self, *arguments: str) -> str:
+        done = self.call(*arguments)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace")[-300:]
+            raise CombineError(f"git {arguments[0]} failed while repairs were combined: {said}")
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def start(self) -> str:
+        self.run("init", "-q", "--template=")
+        info = Path(self.environment["GIT_DIR"], "info")
+        info.mkdir(exist_ok=True)
+        (info / "attributes").write_text(_ATTRIBUTES)
+        self.run("add", "-Af", ".")
+        self.run("commit", "-q", "--allow-empty", "-m", "source")
+        return self.run("rev-parse", "HEAD").strip()
+
+    def apply(self, patch: str) -> str | None:
+        """Apply a patch to the tree and the index; return git's words when it does not fit."""
+        done = self.call("apply", "--3way", "--whitespace=nowarn", "-", stdin=patch)
+        if done.returncode == 0 and not self.call("diff", "--name-only", "--diff-filter=U").stdout:
+            return None
+        return " ".join(done.stderr.decode(errors="replace").split())[-300:] or "it conflicts"
+
+    def commit(self, name: str) -> None:
+        self.run("commit", "-q", "--allow-empty", "-m", name)
+
+    def diff(self, old: str, new: str) -> str:
+        return self.run("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--binary", old, new)
+
+
+def _contradiction(tree: Path, changed: Sequence[str]) -> str | None:
+    """Return why a merged list of requirements makes no sense: two lines for one thing, or broken YAML."""
+    for name in changed:
+        path = tree / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        text = path.read_text("utf-8", "replace")
+        if path.name in ("maestro.yaml", "maestro.yml"):
+            try:
+                data = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                return f"{name} would not be YAML: {str(error)[:120]}"
+            repeated = _repeated_keys(text)
+            if repeated:
+                return f"{name} would state {repeated[0]!r} twice"
+            environment = data.get("environment") if isinstance(data, dict) else None
+            lines = environment.get("install") if isinstance(environment, dict) else None
+            lists = [[str(line) for line in lines]] if isinstance(lines, list) else []
+        elif "requirements" in name and name.endswith(".txt"):
+            lists = [text.splitlines()]
+        else:
+            continue
+        for entries in lists:
+            twice = _twice(entries)
+            if twice:
+                return f"{name} would require {twice} twice"
+    return None
+
+
+def _repeated_keys(text: str) -> list[str]:
+    found: list[str] = []
+
+    def visit(node: yaml.Node | None) -> None:
+        if isinstance(node, yaml.MappingNode):
+            keys = [str(key.value) for key, _ in node.value]
+            found.extend(key for key in dict.fromkeys(keys) if keys.count(key) > 1)
+            for _, value in node.value:
+                visit(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                visit(value)
+
+    visit(yaml.compose(text, Loader=yaml.SafeLoader))
+    return found
+
+
+def _twice(lines: Sequence[str]) -> str | None:
+    seen: dict[tuple[str, str], str] = {}
+    for line in lines:
+        text = re.sub(r"(^|\s)#.*", "", line).strip()
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        key = (canonicalize_name(requirement.name), str(requirement.marker or ""))
+        if key in seen and seen[key] != text:
+            return key[0]
+        seen[key] = text
+    return None

@@ -1,0 +1,262 @@
+"""Whose fault is a failure: the product's behaviour, or what surrounds it?
+
+A regression is never repaired: nothing is edited to agree with it, it is reported with the functions and the change
+that are suspected. So ``regression=True`` needs evidence, and a failure without evidence either way still gets
+only the strategies that its facts speak for.
+"""
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from maestro.healing import _names
+from maestro.healing._trees import is_test_file, parse
+from maestro.healing.base import Project
+from maestro.healing.grouping import is_assertion, without_parameters
+from maestro.model import Facts, Failure, Frame, Phase, Strategy
+
+_ENVIRONMENT_ERRORS = frozenset(
+    [
+        "OSError",
+        "FileNotFoundError",
+        "PermissionError",
+        "NotADirectoryError",
+        "IsADirectoryError",
+        "FileExistsError",
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "gaierror",
+        "UnicodeDecodeError",
+        "UnicodeEncodeError",
+        "CommandNotFound",
+        "ModuleNotFoundError",
+        "ImportError",
+        "PackageNotFoundError",
+        "DistributionNotFound",
+        "VersionConflict",
+    ]
+)
+_SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
+_TIME_WORDS = re.compile(
+    r"\b(sleep|timeout|perf_counter|monotonic|wait_for|time\.time|Timer|deadline)\w*\s*\(|timeout", re.IGNORECASE
+)
+_TIME_ERRORS = re.compile(r"Time(d)?_?out", re.IGNORECASE)
+_NETWORK = re.compile(
+    r"getaddrinfo|Name or service not known|Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
+    r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
+)
+_MAX_SUSPECTS = 5
+_ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
+_EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
+_WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
+
+
+def diagnose(failure: Failure, project: Project, changes: Sequence[Mapping[str, object]] = ()) -> Failure:
+    """Decide whether a failure is a regression, and name suspects.
+
+    ``changes`` are recent version-control changes, newest first: ``{"commit", "subject", "date", "files"}``.
+    Returns the failure with ``regression``, ``suspects`` and, for a regression, ``cause`` set. Reads files below
+    ``project.root``, runs nothing.
+    """
+    why = _evidence(failure, project, changes)
+    if why is None:
+        return dataclasses.replace(failure, regression=False, suspects=())
+    suspects = tuple(_suspects(failure.facts, changes))
+    named = f"; suspected first: {suspects[0]['function']} in {suspects[0]['file']}" if suspects else ""
+    cause = f"{failure.cause}. It is a regression of the product: {why}{named}"
+    return dataclasses.replace(failure, regression=True, suspects=suspects, cause=cause)
+
+
+def healable(failure: Failure, project: Project | None = None) -> frozenset[Strategy]:
+    """Return the strategies that may run on a diagnosed failure; none for a regression or a missing network.
+
+    An assertion is never edited: what may be tried on it is another environment, and, where ``project`` shows that the
+    test waits for time to pass, a longer wait.
+    """
+    facts = failure.facts
+    if failure.regression or _NETWORK.search(facts.message):
+        return frozenset()
+    if _time_bound(failure, project):
+        return _WAITING
+    if is_assertion(facts):
+        return _ENVIRONMENTAL
+    if _short(facts.exception) in _SYNTAX:
+        return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})
+    return _ENVIRONMENTAL | _EDITING | {Strategy.FLAKY_STABILIZATION}
+
+
+def _short(exception: str) -> str:
+    return exception.rsplit(".", 1)[-1]
+
+
+def _product_frames(facts: Facts) -> list[Frame]:
+    """Return the product's frames, the innermost first."""
+    return [frame for frame in reversed(facts.frames) if frame.in_project and not is_test_file(frame.file)]
+
+
+def _covered_product(facts: Facts) -> list[tuple[str, str]]:
+    return [
+        (file, function)
+        for file, functions in facts.covered.items()
+        if not is_test_file(file)
+        for function in functions
+        if function != "<module>"
+    ]
+
+
+def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str, object]]) -> str | None:
+    """Return why a failure is a regression, or ``None`` where that is not shown."""
+    facts = failure.facts
+    if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
+        return None
+    if _time_bound(failure, project):
+        return None
+    if is_assertion(facts):
+        return _asserted(facts, project, failure, changes)
+    return _raised(facts, project)
+
+
+def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequence[Mapping[str, object]]) -> str | None:
+    covered = _covered_product(facts)
+    frames = _product_frames(facts)
+    kinds = [str(facts.assertion.get(key, "")) for key in ("left_type", "right_type")]
+    outside = [kind for kind in kinds if _top(kind) in project.facts.modules and not _owns(project, _top(kind))]
+    touched = [change for change in changes if _files(change) & {file for file, _ in covered}]
+    if outside and not touched:
+        return None
+    if covered or frames:
+        return "the test still runs, and product code computed a value that it does not accept"
+    if facts.phase is Phase.CALL and _imports_product(failure, project):
+        return "the test still runs, and a value that it got from the product is not the one that it expects"
+    return None
+
+
+def _raised(facts: Facts, project: Project) -> str | None:
+    kind = _short(facts.exception)
+    attributes = facts.attributes
+    frames = _product_frames(facts)
+    last = facts.frames[-1] if facts.frames else None
+    if kind in _ENVIRONMENT_ERRORS | _SYNTAX or attributes.keys() & {"fixture", "hook"}:
+        return None
+    if kind == "AttributeError":
+        return _missing_attribute(facts, project)
+    if kind == "NameError":
+        name = re.search(r"name ['\"](\w+)['\"]", facts.message)
+        if name is None or name.group(1) in _names.PYTHON2_BUILTINS | {"file", "unicode"}:
+            return None
+    if kind == "TypeError" and isinstance(attributes.get("callee"), str):
+        callee = str(attributes["callee"])
+        if not _owns(project, _top(callee)):
+            return None
+        if last is not None and last.in_project:
+            return f"`{callee}` of the product no longer takes these arguments"
+        return None
+    if last is None or not last.in_project or is_test_file(last.file) or not frames:
+        return None
+    return f"product code raised {facts.exception} in {frames[0].function} ({frames[0].file}:{frames[0].line})"
+
+
+def _missing_attribute(facts: Facts, project: Project) -> str | None:
+    """A name that the product itself lost is a regression; one that a dependency or Python lost is not."""
+    attributes = facts.attributes
+    owner, name = str(attributes.get("owner") or ""), str(attributes.get("name") or "")
+    if attributes.get("owner_distribution") or not owner or not _owns(project, _top(owner)):
+        return None
+    last = facts.frames[-1] if facts.frames else None
+    if last is None or not last.in_project or _names.asserts(name) or name in _names.GONE_ATTRIBUTES:
+        return None
+    if any("test" in part.lower() for part in owner.split(".")):
+        return None
+    return f"`{owner}` of the product has no `{name}`"
+
+
+def _top(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
+
+
+def _owns(project: Project, top: str) -> bool:
+    """Whether a top-level module is the project's own, by its files."""
+    if not re.fullmatch(r"\w+", top):
+        return False
+    roots = [project.root, project.root / "src", *(project.root / p for p in project.environment.pythonpath)]
+    return any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in roots)
+
+
+def _test_source(failure: Failure, project: Project) -> list[tuple[ast.Module, ast.AST]]:
+    """Return the syntax trees of the failing tests, each with its module's."""
+    found = []
+    modules: dict[str, ast.Module | None] = {}
+    root = project.root.resolve()
+    for test in failure.tests:
+        file, _, rest = without_parameters(test).partition("::")
+        path = (root / file).resolve()
+        if file not in modules:
+            inside = path.is_relative_to(root) and path.is_file() and path.suffix == ".py"
+            modules[file] = parse(path.read_text("utf-8", "replace")) if inside else None
+        module = modules[file]
+        name = rest.rsplit("::", 1)[-1]
+        for node in ast.walk(module) if module is not None else ():
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name and module is not None:
+                found.append((module, node))
+    return found
+
+
+def _time_bound(failure: Failure, project: Project | None) -> bool:
+    """Whether a failure depends on the clock: it ran out of time, or every failing test waits for time to pass."""
+    facts = failure.facts
+    if _TIME_ERRORS.search(_short(facts.exception)) or facts.message.startswith("Timeout >"):
+        return True
+    if project is None or not is_assertion(facts):
+        return False
+    sources = _test_source(failure, project)
+    return bool(sources) and all(_TIME_WORDS.search(ast.unparse(node)) for _, node in sources)
+
+
+def _imports_product(failure: Failure, project: Project) -> bool:
+    for module, _ in _test_source(failure, project)[:1]:
+        for node in ast.walk(module):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                if node.level:
+                    return True
+                names = [node.module or ""]
+            if any(_owns(project, _top(name)) for name in names):
+                return True
+    return False
+
+
+def _files(change: Mapping[str, object]) -> set[str]:
+    files = change.get("files")
+    return {str(file) for file in files} if isinstance(files, (list, tuple)) else set()
+
+
+def _suspects(facts: Facts, changes: Sequence[Mapping[str, object]]) -> Iterable[Mapping[str, str]]:
+    """Rank functions: product frames from the innermost, then covered ones; recently changed files first in each."""
+    seen: dict[tuple[str, str], str] = {}
+    for index, frame in enumerate(_product_frames(facts)):
+        seen.setdefault((frame.file, frame.function), "raised here" if index == 0 else "on the way to the error")
+    for file, function in _covered_product(facts):
+        seen.setdefault((file, function), "the failing test runs it")
+    recent = {file: change for change in reversed(changes) for file in _files(change)}
+    newest = {id(change): rank for rank, change in enumerate(changes)}
+
+    def rank(item: tuple[int, tuple[tuple[str, str], str]]) -> tuple[int, int, int]:
+        order, ((file, _), why) = item
+        return (
+            0 if file in recent else 1,
+            newest.get(id(recent.get(file)), 0) if why.startswith("the failing") else 0,
+            order,
+        )
+
+    for _, ((file, function), why) in sorted(enumerate(seen.items()), key=rank)[:_MAX_SUSPECTS]:
+        change = recent.get(file, {})
+        also = " and its file changed recently" if change else ""
+        yield {
+            "file": file,
+            "function": function,
+            "commit": str(change.get("commit", "")),
+            "subject": str(change.get("subject", "")),
+            "why": why + also,
+        }

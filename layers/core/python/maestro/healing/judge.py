@@ -1,0 +1,261 @@
+"""From trials to a verdict: healed, progressed, or exhausted.
+
+- healed: some candidate makes every test of the failure green and passes every gate.
+- progressed: none does, but one removes the failure's cause (its signature is gone from what still fails) and what fails
+  now is less or later; the patch is worth keeping for another round.
+- exhausted: neither. A repair may still come out: one that made some of the tests green and passes all gates for those.
+
+No repair comes out that makes no test green, and none for a regression.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from maestro.healing import confidence, grouping, proof
+from maestro.model import (
+    Candidate,
+    CaseResult,
+    Failure,
+    GateResult,
+    Phase,
+    Repair,
+    RepairStatus,
+    Tier,
+    Trial,
+    TrialStatus,
+)
+
+Verdict = Literal["healed", "progressed", "exhausted"]
+_EARLY = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2}
+_LATE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of one round.
+
+    ``winner`` is the candidate to keep; ``repair`` what may be delivered now, whatever the verdict; ``next_failure`` what
+    the kept patch uncovered, to be diagnosed anew; ``rejected`` says for each other candidate why.
+    """
+
+    verdict: Verdict
+    winner: Candidate | None = None
+    repair: Repair | None = None
+    next_failure: Failure | None = None
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a project allows: protected and allowed paths, thresholds of tiers, and tests that are known to be flaky."""
+
+    protect: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    thresholds: Mapping[Tier, float] = field(default_factory=lambda: confidence.THRESHOLDS)
+    flaky: frozenset[str] = frozenset()
+    rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    candidate: Candidate
+    trial: Trial
+    green: tuple[str, ...]
+    gates: Mapping[str, GateResult]
+    next_failure: Failure | None
+
+    @property
+    def accepted(self) -> bool:
+        return bool(self.green) and bool(self.gates) and all(gate.passed for gate in self.gates.values())
+
+    @property
+    def refusal(self) -> str:
+        return next((f"{name}: {gate.detail}" for name, gate in self.gates.items() if not gate.passed), "no progress")
+
+
+def size(patch: str) -> int:
+    """Count the lines that a unified diff adds or removes."""
+    return sum(line[:1] in "+-" and not line.startswith(("+++", "---")) for line in patch.splitlines() if line)
+
+
+def _preference(judged: _Judged) -> tuple[bool, int, float, str]:
+    """Adaptation before workaround, then the smaller diff, then the likelier, then a stable order."""
+    candidate = judged.candidate
+    return (candidate.workaround, size(candidate.patch), -candidate.prior, candidate.id)
+
+
+def judge(
+    failure: Failure,
+    candidates: Sequence[Candidate],
+    trials: Sequence[Trial],
+    baseline: Sequence[CaseResult],
+    tree_before: Path,
+    materialise_after: Callable[[Candidate], Path],
+    policy: Policy | None = None,
+) -> Judgement:
+    """Judge one round of trials.
+
+    ``baseline`` are the results of the whole suite without any patch; ``tree_before`` the source as submitted;
+    ``materialise_after`` returns a tree with a candidate's patch applied, which is called only for candidates
+    whose trial got better.
+    """
+    policy = policy or Policy()
+    if failure.regression:
+        said = "the failure is a regression of the product: it is reported, and no repair may hide it"
+        return Judgement("exhausted", rejected=tuple(f"{c.id}: {said}" for c in candidates))
+    by_candidate = {trial.candidate: trial for trial in trials}
+    judged: list[_Judged] = []
+    rejected: list[str] = []
+    for candidate in candidates:
+        trial = by_candidate.get(candidate.id)
+        if trial is None or trial.status is not TrialStatus.RAN:
+            why = "was not tried" if trial is None else f"{trial.status}: {trial.detail}"[:300]
+            rejected.append(f"{candidate.id} ({candidate.summary}): {why}")
+            continue
+        judged.append(_one(failure, candidate, trial, baseline, tree_before, materialise_after, policy))
+    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests) and j.next_failure is None]
+    partly = [j for j in judged if j.accepted and j not in complete]
+    forward = [j for j in judged if j not in complete and _progress(failure, j)]
+    winner: _Judged | None = None
+    verdict: Verdict = "exhausted"
+    if complete:
+        winner, verdict = min(complete, key=_preference), "healed"
+    elif forward:
+        # most green tests, then the widest step, then the usual preference
+        winner, verdict = (
+            min(forward, key=lambda j: (-len(j.green), _rank(j.next_failure), _preference(j))),
+            "progressed",
+        )
+    elif partly:
+        winner = min(partly, key=lambda j: (-len(j.green), _preference(j)))
+    for other in judged:
+        if other is not winner:
+            why = "another candidate is smaller or fixes more" if other.accepted else other.refusal
+            rejected.append(f"{other.candidate.id} ({other.candidate.summary}): {why}")
+    if winner is None:
+        return Judgement("exhausted", rejected=tuple(rejected))
+    repair = (
+        repair_of(failure, winner.candidate, winner.trial, winner.green, winner.gates, policy)
+        if winner.accepted
+        else None
+    )
+    return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
+
+
+def _one(
+    failure: Failure,
+    candidate: Candidate,
+    trial: Trial,
+    baseline: Sequence[CaseResult],
+    before: Path,
+    materialise_after: Callable[[Candidate], Path],
+    policy: Policy,
+) -> _Judged:
+    green = tuple(test for test in failure.tests if proof.status(trial.target, test) == "passed")
+    rest = grouping.group(trial.target, failure.suite)
+    following = rest[0] if rest else None
+    if not green and (following is None or any(f.signature == failure.signature for f in rest)):
+        kept = "the failure is still there" if following else "no test ran"
+        return _Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
+    gates = dict(proof.STATIC_GATES) if not green else {**proof.STATIC_GATES, **proof.RUN_GATES}
+    if not green and trial.suite:
+        gates["no_regression"] = proof.no_regression
+        gates["nothing_vanished"] = proof.nothing_vanished
+    results = proof.prove(
+        failure, candidate, trial, baseline, before, materialise_after(candidate), tests=green,
+        protect=policy.protect, allow=policy.allow, flaky=policy.flaky, gates=gates,
+    )  # fmt: skip
+    return _Judged(candidate, trial, green, results, following)
+
+
+def _rank(failure: Failure | None) -> tuple[int, int]:
+    if failure is None:
+        return (-_LATE, 0)
+    return (-_EARLY.get(failure.facts.phase, _LATE), len(failure.tests))
+
+
+def _progress(failure: Failure, judged: _Judged) -> bool:
+    """Whether a step is worth keeping: sound, the old cause gone, and what fails now is fewer or later."""
+    if judged.next_failure is None or not judged.gates or not all(gate.passed for gate in judged.gates.values()):
+        return False
+    failing = grouping.group(judged.trial.target, failure.suite)
+    if any(f.signature == failure.signature for f in failing):
+        return False
+    earliest = min(_EARLY.get(f.facts.phase, _LATE) for f in failing)
+    was = _EARLY.get(failure.facts.phase, _LATE)
+    still = [test for test in failure.tests if proof.status(judged.trial.target, test) != "passed"]
+    if earliest > was or len(still) < len(failure.tests):
+        return True
+    return earliest == was and _moved(failure, failing)
+
+
+def _moved(failure: Failure, failing: Sequence[Failure]) -> bool:
+    """Whether a failure of the same phase got further: its old cause is gone and its traceback is elsewhere.
+
+    A session or collection stops at its first error, so another error there is the next one, not a replacement.
+    """
+    if failure.facts.phase in _EARLY:
+        return True
+    old = {(f.file, f.function) for f in failure.facts.frames}
+    return all(
+        {(f.file, f.function, f.line) for f in new.facts.frames} and _further(failure, new, old) for new in failing
+    )
+
+
+def _further(failure: Failure, new: Failure, old: Collection[tuple[str, str]]) -> bool:
+    """Whether the project's first frame of the new failure stands at a later line than the old one did."""
+    before = next((f for f in failure.facts.frames if f.in_project), None)
+    after = next((f for f in new.facts.frames if f.in_project), None)
+    if before is None or after is None:
+        return False
+    same = (before.file, before.function) == (after.file, after.function)
+    deeper = any((f.file, f.function) not in old for f in new.facts.frames)
+    return same and (after.line > before.line or (after.line == before.line and deeper))
+
+
+def repair_of(
+    failure: Failure,
+    candidate: Candidate,
+    trial: Trial,
+    green: Sequence[str],
+    gates: Mapping[str, GateResult],
+    policy: Policy,
+) -> Repair:
+    """Make the repair of a candidate that passed its gates for the tests in ``green``."""
+    observed = confidence.Observed(
+        repeats=len(trial.repeats),
+        tests=len({r.id for r in trial.target if not r.outcome.bad}) or len(green),
+        lines=size(candidate.patch),
+        prior=candidate.prior,
+        touches_product=candidate.touches_product,
+        workaround=candidate.workaround,
+    )
+    value = confidence.confidence(candidate, observed)
+    return Repair(
+        id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
+        failures=(failure.id,),
+        strategy=candidate.strategy,
+        status=RepairStatus.ACCEPTED,
+        tier=confidence.tier(value, policy.thresholds),
+        confidence=value,
+        summary=candidate.summary,
+        tests_fixed=tuple(green),
+        files=files(candidate.patch),
+        patch=candidate.patch,
+        proof=dict(gates),
+        rounds=(*policy.rounds, candidate.summary),
+        workaround=candidate.workaround,
+        generator=candidate.generator,
+    )
+
+
+def files(patch: str) -> tuple[str, ...]:
+    """Return the paths that a git-style unified diff touches, in order."""
+    found: dict[str, None] = {}
+    for line in patch.splitlines():
+        if line.startswith(("--- a/", "+++ b/")):
+            found.setdefault(line[6:].split("\t")[0])
+    return tuple(found)

@@ -1,0 +1,294 @@
+"""The gates between a candidate and a repair: each a pure function that says whether it passed and what was seen.
+
+A gate looks at the trial's results, at the tree before and after the patch, or at both; none of them runs
+project code. A repair passes all of them or it is not one.
+"""
+
+import fnmatch
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ruff import find_ruff_bin
+
+from maestro.healing import weakening
+from maestro.healing._configuration import is_configuration
+from maestro.healing._trees import Change, changes, is_test_file, parse
+from maestro.healing.errors import HealingError
+from maestro.model import Candidate, CaseResult, Failure, GateResult, Outcome, Trial, TrialStatus
+
+SESSION = "<session>"
+MAX_FILES = 80
+MAX_LINES = 6000
+_SHOWN = 5
+_ALWAYS_PROTECTED = (".git/*", ".github/*", ".gitlab-ci.yml", ".circleci/*", "*.pth", "sitecustomize.py", "usercustomize.py", "*/sitecustomize.py", "*/usercustomize.py")  # fmt: skip
+_GREEN = frozenset({Outcome.PASSED, Outcome.XFAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the gates look at. ``tests`` are the ids that must have become green."""
+
+    failure: Failure
+    candidate: Candidate
+    trial: Trial
+    baseline: tuple[CaseResult, ...]
+    before: Path
+    after: Path
+    tests: tuple[str, ...]
+    protect: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    flaky: frozenset[str] = frozenset()
+    changed: tuple[Change, ...] = field(default=())
+
+
+def status(results: Iterable[CaseResult], node: str) -> str:
+    """Return how a listed id fared: "passed", "failed", "absent", or another outcome word.
+
+    A file or class id passes when something in it passes and nothing in it fails; ``<session>`` when tests ran and the
+    session itself did not fail.
+    """
+    by_id = {result.id: result.outcome for result in results}
+    if node == SESSION:
+        fine = not by_id.get(SESSION, Outcome.PASSED).bad and Outcome.PASSED in by_id.values()
+        return "passed" if fine else "failed"
+    if node in by_id:
+        outcome = by_id[node]
+        return "passed" if outcome in _GREEN else "failed" if outcome.bad else str(outcome)
+    inside = [o for key, o in by_id.items() if key.startswith((node + "::", node + "/")) or node == "."]
+    if not inside:
+        return "absent"
+    fine = Outcome.PASSED in inside and not any(o.bad or o is Outcome.FLAKY for o in inside)
+    return "passed" if fine else "failed"
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def applies(evidence: Evidence) -> GateResult:
+    """The patch applied, changed something, and its trial ran."""
+    trial = evidence.trial
+    if trial.status is not TrialStatus.RAN:
+        return GateResult(passed=False, detail=f"the trial did not run: {trial.status}: {trial.detail}"[:400])
+    if not evidence.changed:
+        return GateResult(passed=False, detail="the patch changes nothing")
+    return GateResult(
+        passed=True, detail=f"changes {len(evidence.changed)} files: {_listed({c.path for c in evidence.changed})}"
+    )
+
+
+def parses(evidence: Evidence) -> GateResult:
+    """Every changed Python file parses."""
+    files = [c for c in evidence.changed if c.python and c.after is not None]
+    broken = [c.path for c in files if parse(c.after) is None]
+    if broken:
+        return GateResult(passed=False, detail=f"does not parse: {_listed(broken)}")
+    return GateResult(passed=True, detail=f"{len(files)} changed Python files parse")
+
+
+def _lint(root: Path, path: str) -> Counter[str]:
+    command = [find_ruff_bin(), "check", "--isolated", "--no-cache", "--exit-zero", "--output-format", "json"]
+    command += ["--select", "E9,F63,F7,F82", "--ignore-noqa", "--stdin-filename", path, "-"]
+    done = subprocess.run(
+        command, input=(root / path).read_bytes(), capture_output=True, timeout=60, check=False, cwd="/"
+    )
+    if done.returncode != 0:
+        raise HealingError(f"ruff could not look at {path}: {done.stderr.decode(errors='replace')[-300:]}")
+    return Counter(f"{item.get('code') or 'syntax'} {item['message']}" for item in json.loads(done.stdout or b"[]"))
+
+
+def lints(evidence: Evidence) -> GateResult:
+    """No changed Python file has a new syntax error, undefined name or broken comparison (ruff E9, F63, F7, F82)."""
+    new: list[str] = []
+    files = [c for c in evidence.changed if c.python and c.after is not None]
+    for change in files:
+        found = _lint(evidence.after, change.path)
+        if found and change.before is not None:
+            found -= _lint(evidence.before, change.path)
+        new += [f"{change.path}: {message}" for message in found]
+    if new:
+        return GateResult(passed=False, detail=f"new lint errors: {_listed(new)}")
+    return GateResult(passed=True, detail=f"no new errors in {len(files)} Python files")
+
+
+def target_green(evidence: Evidence) -> GateResult:
+    """Every test that the repair claims is green."""
+    if not evidence.tests:
+        return GateResult(passed=False, detail="it makes no test green")
+    states = {test: status(evidence.trial.target, test) for test in evidence.tests}
+    bad = {f"{test} ({state})" for test, state in states.items() if state != "passed"}
+    if bad:
+        return GateResult(passed=False, detail=f"{len(bad)} of {len(states)} are not green: {_listed(bad)}")
+    return GateResult(passed=True, detail=f"{len(states)} tests green")
+
+
+def stable(evidence: Evidence) -> GateResult:
+    """They are green again in every further, shuffled run; at least one such run is needed."""
+    repeats = evidence.trial.repeats
+    if not repeats:
+        return GateResult(passed=False, detail="it was not run a second time")
+    for number, results in enumerate(repeats, start=2):
+        bad = {test for test in evidence.tests if status(results, test) != "passed"}
+        if bad:
+            return GateResult(passed=False, detail=f"run {number} of {len(repeats) + 1} was not green: {_listed(bad)}")
+    said = f" ({evidence.trial.detail[:80]})" if "seed" in evidence.trial.detail else ""
+    return GateResult(passed=True, detail=f"{len(evidence.tests)} tests green {len(repeats) + 1} times{said}")
+
+
+def _ids(results: Iterable[CaseResult]) -> dict[str, Outcome]:
+    """Map ids, without addresses that vary, to outcomes; the worst of several."""
+    found: dict[str, Outcome] = {}
+    for result in results:
+        key = _stable_id(result.id)
+        if key not in found or result.outcome is not Outcome.PASSED:
+            found[key] = result.outcome
+    return found
+
+
+def _stable_id(test: str) -> str:
+    return normalise_address(test)
+
+
+def normalise_address(text: str) -> str:
+    """Replace memory addresses, which some parametrised ids hold."""
+    import re
+
+    return re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
+
+
+def no_regression(evidence: Evidence) -> GateResult:
+    """Every test that passed before passes in the trial's run of the whole suite; known flaky ones aside."""
+    now = _ids(evidence.trial.suite)
+    if not now:
+        return GateResult(passed=False, detail="the whole suite was not run")
+    passed = {k for k, o in _ids(evidence.baseline).items() if o is Outcome.PASSED} - evidence.flaky
+    lost = {f"{test} ({now.get(test, 'gone')})" for test in passed if now.get(test) is not Outcome.PASSED}
+    if lost:
+        return GateResult(
+            passed=False, detail=f"{len(lost)} of {len(passed)} that passed before do not: {_listed(lost)}"
+        )
+    return GateResult(passed=True, detail=f"all {len(passed)} tests that passed before still pass, {len(now)} were run")
+
+
+def nothing_vanished(evidence: Evidence) -> GateResult:
+    """No test is gone, and none that ran is now skipped or expected to fail."""
+    now, before = _ids(evidence.trial.suite), _ids(evidence.baseline)
+    if not now:
+        return GateResult(passed=False, detail="the whole suite was not run")
+    gone = {
+        t for t in before if "::" in t and t not in now and not any(k.startswith(t + "::") for k in now)
+    } - evidence.flaky
+    hidden = {t for t, o in before.items() if o not in (Outcome.SKIPPED, Outcome.XFAILED) and now.get(t) in (Outcome.SKIPPED, Outcome.XFAILED)}  # fmt: skip
+    hidden |= {t for t, o in before.items() if o is Outcome.SKIPPED and now.get(t) is Outcome.XFAILED}
+    if gone or hidden:
+        words = [f"{len(gone)} are gone: {_listed(gone)}"] if gone else []
+        words += [f"{len(hidden)} are skipped or expected to fail now: {_listed(hidden)}"] if hidden else []
+        return GateResult(passed=False, detail="; ".join(words))
+    return GateResult(passed=True, detail=f"all {len(before)} earlier ids are there; {len(now)} now")
+
+
+def _findings(evidence: Evidence) -> tuple[weakening.Finding, ...]:
+    return weakening.find(evidence.before, evidence.after, evidence.failure)
+
+
+_EXPECTATION_RULES = frozenset({"changed_literal", "loosened_tolerance", "changed_data"})
+
+
+def no_weakening(evidence: Evidence) -> GateResult:
+    """The change takes nothing away from what the tests say."""
+    found = [str(f) for f in _findings(evidence)]
+    if found:
+        return GateResult(passed=False, detail="; ".join(found[:_SHOWN]))
+    return GateResult(passed=True, detail="no assertion, test or check is lost, skipped or loosened")
+
+
+def scope(evidence: Evidence) -> GateResult:
+    """Only files that a repair may touch, of a size that a person reads, and product code only by renames."""
+    problems: list[str] = []
+    lines = 0
+    for change in evidence.changed:
+        protected = [p for p in (*_ALWAYS_PROTECTED, *evidence.protect) if fnmatch.fnmatch(change.path, p)]
+        if protected:
+            problems.append(f"{change.path} is protected by {protected[0]!r}")
+        if evidence.allow and not any(fnmatch.fnmatch(change.path, p) for p in evidence.allow):
+            problems.append(f"{change.path} is not among the allowed paths")
+        if change.binary or not (change.python or is_configuration(change.path)):
+            problems.append(f"{change.path} is neither Python nor configuration")
+        lines += _changed_lines(change)
+    if len(evidence.changed) > MAX_FILES or lines > MAX_LINES:
+        problems.append(f"{len(evidence.changed)} files and {lines} lines are more than {MAX_FILES} and {MAX_LINES}")
+    product = [c for c in evidence.changed if c.python and not is_test_file(c.path)]
+    if product and not problems:
+        knowledge = weakening.knowledge_of(evidence.failure, evidence.before)
+        for change in product:
+            for difference in weakening.product_change(change.before, change.after, knowledge)[:1]:
+                problems.append(f"product code {change.path}:{difference.line}: {difference.detail}")
+    if problems:
+        return GateResult(passed=False, detail="; ".join(problems[:_SHOWN]))
+    return GateResult(
+        passed=True, detail=f"{len(evidence.changed)} files, {lines} lines, product files: {len(product)}"
+    )
+
+
+def _changed_lines(change: Change) -> int:
+    before, after = (Counter((text or "").splitlines()) for text in (change.before, change.after))
+    return (before - after).total() + (after - before).total()
+
+
+def provenance(evidence: Evidence) -> GateResult:
+    """No expectation changes: nothing here can show yet that a dependency changed one on purpose."""
+    altered = [str(f) for f in _findings(evidence) if f.rule in _EXPECTATION_RULES]
+    if altered:
+        return GateResult(passed=False, detail=f"an expectation changes without proof of its origin: {altered[0]}")
+    return GateResult(passed=True, detail="no expectation changes")
+
+
+STATIC_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
+    "applies": applies,
+    "parses": parses,
+    "scope": scope,
+    "no_weakening": no_weakening,
+    "provenance": provenance,
+    "lints": lints,
+}
+RUN_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
+    "target_green": target_green,
+    "stable": stable,
+    "no_regression": no_regression,
+    "nothing_vanished": nothing_vanished,
+}
+
+
+def prove(
+    failure: Failure,
+    candidate: Candidate,
+    trial: Trial,
+    baseline: Sequence[CaseResult],
+    before: Path,
+    after: Path,
+    *,
+    tests: Sequence[str] | None = None,
+    protect: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    flaky: Collection[str] = (),
+    gates: Mapping[str, Callable[[Evidence], GateResult]] | None = None,
+) -> dict[str, GateResult]:
+    """Put a candidate through the gates and return each one's result, by name.
+
+    ``baseline`` are the results of the whole suite before the patch; ``before`` and ``after`` the trees without and with
+    it; ``tests`` the ids that it claims to have made green (default: all of the failure's).
+    """
+    evidence = Evidence(
+        failure, candidate, trial, tuple(baseline), before, after, tuple(failure.tests if tests is None else tests),
+        tuple(protect), tuple(allow), frozenset(flaky), changes(before, after),
+    )  # fmt: skip
+    chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
+    if failure.regression:
+        refused = GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
+        return {"diagnosis": refused}
+    return {name: gate(evidence) for name, gate in chosen.items()}

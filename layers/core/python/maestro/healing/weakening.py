@@ -1,0 +1,321 @@
+"""Does a change make the tests say less? A static comparison of the trees before and after a patch.
+
+It never runs project code. Two views are combined, and a repair is refused by either: scans that count
+constructs known to weaken tests (:mod:`maestro.healing._scans`), and a walk of both syntax trees that allows only
+a closed list of differences (:mod:`maestro.healing._equivalence`). What neither understands is refused.
+"""
+
+import ast
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro.healing import _configuration, _scans
+from maestro.healing._equivalence import Comparer, Difference, Knowledge, canonical, dotted, last_name
+from maestro.healing._trees import Change, Names, changes, is_test_file, parse, project_names, translated
+from maestro.model import Failure
+
+_TOLERANCE = frozenset(
+    [
+        "approx",
+        "round",
+        "isclose",
+        "allclose",
+        "assert_allclose",
+        "assertAlmostEqual",
+        "assertAlmostEquals",
+        "assert_almost_equal",
+        "assertNotAlmostEqual",
+        "assert_approx_equal",
+        "assert_array_almost_equal",
+    ]
+)
+_PATCHERS = frozenset({"patch", "object", "setattr", "delattr", "setitem", "delitem", "dict", "create_autospec"})
+_LEXEMES = re.compile(
+    r"""(?P<comment>\#[^\n]*)|(?P<string>[A-Za-z]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
+    |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))|(?P<name>[^\W\d]\w*)|(?P<number>\d[\w.]*)|(?P<op>[^\s\w])""",
+    re.VERBOSE | re.DOTALL,
+)
+_REPAIRABLE_OPERATORS = frozenset(":()[]{},=;")
+_KEYWORDS_SINCE = frozenset({"async", "await"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One way in which a change weakens the tests: the rule, where (1-based line), and what was seen."""
+
+    rule: str
+    file: str
+    line: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.file}:{self.line}: {self.detail}"
+
+
+def knowledge_of(failure: Failure | None, root: Path) -> Knowledge:
+    """Collect what is known of names: the project's own, and what the failure's facts say is gone or alive."""
+    missing: set[str] = set()
+    alive: set[str] = set()
+    if failure is not None:
+        attributes = failure.facts.attributes
+        owner = str(attributes.get("owner") or attributes.get("module") or "")
+        for key in ("name", "module", "fixture", "argument"):
+            value = attributes.get(key)
+            if isinstance(value, str) and value:
+                missing.add(value)
+                if key == "name" and owner:
+                    missing.add(f"{owner}.{value}")
+        available = attributes.get("available")
+        if owner and isinstance(available, (list, tuple)):
+            alive = {f"{owner}.{name}" for name in available if isinstance(name, str)} - missing
+    return Knowledge(project_names(root), frozenset(missing), frozenset(alive))
+
+
+def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:
+    """Compare two trees and return every weakening, by file and line; empty when there is none."""
+    changed = changes(before, after)
+    knowledge = (
+        knowledge_of(failure, before) if any(c.python for c in changed) else Knowledge(Names(frozenset(), frozenset()))
+    )
+    found = [finding for change in changed for finding in compare(change, knowledge)]
+    own = _configuration.project_distributions(before)
+    for change in changed:
+        if not change.python:
+            found += [Finding(*seen) for seen in _configuration.compare(change, own)]
+    return tuple(sorted(found, key=lambda f: (f.file, f.line, f.rule)))
+
+
+def compare(change: Change, knowledge: Knowledge) -> Iterator[Finding]:
+    """Compare one Python file; yields nothing for other files."""
+    if not change.python:
+        return
+    path = change.path
+    after = parse(change.after)
+    if change.after is None:
+        yield Finding("removed_file", path, 0, "a Python file was removed")
+        return
+    if change.before is not None:
+        yield from _fewer_assertions(change)
+    if after is None:
+        yield Finding("unparseable", path, 0, "the changed file does not parse")
+        return
+    bases = _bases(change.before)
+    if not bases:
+        yield from _by_tokens(change, after)
+        return
+    yield from _scanned(path, bases, after)
+    if is_test_file(path):
+        yield from _walked(path, bases, after, knowledge)
+
+
+def product_change(before: str | None, after: str | None, knowledge: Knowledge) -> tuple[Difference, ...]:
+    """Return what a change of product code does beyond renamed imports, names, attributes and keywords.
+
+    A file written in Python 2 is compared by its translation to Python 3. A file that did not parse at all may differ
+    only in punctuation that makes it parse. A new or removed product file is always a difference.
+    """
+    if before is None or after is None:
+        return (Difference("a product file was added or removed", 0),)
+    new = parse(after)
+    if new is None:
+        return (Difference("the changed file does not parse", 0),)
+    bases = _bases(before)
+    if not bases:
+        problem = _token_difference(before, after)
+        return () if problem is None else (Difference(problem, 0),)
+    found: list[tuple[Difference, ...]] = []
+    for base in bases:
+        found.append(tuple(Comparer(canonical(base), canonical(_copy(after)), knowledge).differences()))
+        if not found[-1]:
+            return ()
+    return found[0]
+
+
+def _copy(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _bases(before: str | None) -> list[ast.Module]:
+    """Return what a file may be compared with: itself, and its translation from Python 2; [] if it cannot be parsed."""
+    if before is None:
+        return [ast.Module([], [])]
+    own = parse(before)
+    other = translated(before)
+    return [tree for tree in (own, _detached(other)) if tree is not None]
+
+
+def _detached(tree: ast.Module | None) -> ast.Module | None:
+    """Return a copy of a cached tree, which a comparison may rewrite."""
+    return None if tree is None else ast.parse(ast.unparse(tree))
+
+
+def _fewer_assertions(change: Change) -> Iterator[Finding]:
+    """Count assertions as outsiders do: by syntax where a file parses, else by words."""
+    counts = []
+    for text in (change.before or "", change.after or ""):
+        tree = parse(text)
+        words = len(re.findall(r"\bassert", text)) + len(re.findall(r"\b(?:raises|warns|approx|fail)\(", text))
+        counts.append(words if tree is None else _scans.assertions(tree))
+    if counts[1] < counts[0]:
+        yield Finding("lost_assertion", change.path, 0, f"{counts[0]} assertions became {counts[1]}")
+
+
+def _scanned(path: str, bases: list[ast.Module], after: ast.Module) -> Iterator[Finding]:
+    for rule, scan in _scans.RULES.items():
+        if rule == "dynamic_rebinding" and not is_test_file(path):
+            continue
+        seen = list(scan(after))
+        known = max(len(list(scan(base))) for base in bases)
+        if len(seen) > known:
+            line, detail = _new_one(seen, [list(scan(base)) for base in bases])
+            yield Finding(rule, path, line, detail)
+    old, new = Counter(_scans.named_tests(bases[0])), Counter(_scans.named_tests(after))
+    for name in old - new:
+        yield Finding("removed_test", path, 0, f"{name} is gone")
+    for name in (n for n, count in (new - old).items() if old[n] and new[n] > 1 and count):
+        yield Finding("shadowed_test", path, 0, f"{name} is defined again")
+
+
+def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) -> tuple[int, str]:
+    details = {detail for each in known for _, detail in each}
+    return next(((line, detail) for line, detail in seen if detail not in details), seen[-1])
+
+
+def _walked(path: str, bases: list[ast.Module], after: ast.Module, knowledge: Knowledge) -> Iterator[Finding]:
+    attempts = []
+    for base in bases:
+        new = ast.parse(ast.unparse(after)) if base is not bases[0] else after
+        comparer = Comparer(canonical(base), canonical(new), knowledge, tests=True)
+        attempts.append((list(comparer.differences()), comparer.inserted, comparer))
+    differences, inserted, comparer = min(attempts, key=lambda attempt: len(attempt[0]))
+    for difference in differences:
+        yield Finding(_rule_of(difference), path, difference.line, difference.detail)
+    yield from _inserted(path, inserted, comparer.before, comparer.after, knowledge)
+
+
+def _rule_of(difference: Difference) -> str:
+    """Name the rule that a difference in a test file breaks."""
+    before = difference.before
+    if before is None:
+        return "changed_test"
+    words = {last_name(n.func) for n in ast.walk(before) if isinstance(n, ast.Call)}
+    if words & _TOLERANCE:
+        return "loosened_tolerance"
+    if "parametrize" in words:
+        return "lost_parameters"
+    if any(word.startswith(("raises", "assertRaises", "assert_raises", "warns", "assertWarns")) for word in words):
+        return "widened_raises"
+    if difference.detail.startswith("constant ") or "became" in difference.detail:
+        return "changed_literal" if difference.detail.startswith("constant ") else _assertion_rule(before, "changed")
+    return _assertion_rule(before, "lost")
+
+
+def _assertion_rule(node: ast.AST, verb: str) -> str:
+    return f"{verb}_assertion" if any(map(_scans.is_assertion, ast.walk(node))) else f"{verb}_test_code"
+
+
+def _inserted(
+    path: str, nodes: list[ast.AST], before: ast.Module, after: ast.Module, knowledge: Knowledge
+) -> Iterator[Finding]:
+    """Judge what was added to a test file: it may set things up, and nothing else."""
+    bound = {n.id for n in ast.walk(before) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.name for n in ast.walk(before) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    bound |= {n.arg for n in ast.walk(before) if isinstance(n, ast.arg)}
+    own, foreign = _imported(after, knowledge)
+    bound |= own
+    for node in nodes:
+        scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for inner in ast.walk(node):
+            if isinstance(inner, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+                targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+                for target in targets:
+                    yield from _bound_target(path, target, bound if not scope else own, own, foreign)
+            elif isinstance(inner, ast.Call) and last_name(inner.func) in _PATCHERS:
+                yield from _patched(path, inner, own, foreign, knowledge)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in bound:
+            yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
+
+
+def _imported(module: ast.Module, knowledge: Knowledge) -> tuple[set[str], set[str]]:
+    """Return the names that a file imports from its own project, and those from elsewhere."""
+    own: set[str] = set()
+    foreign: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.split(".")[0]
+                (own if top in knowledge.names.modules else foreign).add(alias.asname or top)
+        elif isinstance(node, ast.ImportFrom):
+            top = (node.module or "").split(".")[0]
+            mine = node.level > 0 or top in knowledge.names.modules
+            (own if mine else foreign).update(alias.asname or alias.name for alias in node.names)
+    return own, foreign
+
+
+def _bound_target(path: str, target: ast.expr, bound: set[str], own: set[str], foreign: set[str]) -> Iterator[Finding]:
+    for node in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+        base = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
+        name = dotted(base)
+        root = name.split(".")[0] if name else ""
+        if isinstance(node, ast.Name) and node.id in bound:
+            yield Finding("overwritten_name", path, node.lineno, f"{node.id} gets another value")
+        elif isinstance(node, ast.Attribute) and root in own:
+            yield Finding("mocks_product", path, node.lineno, f"{ast.unparse(node)} of the project is replaced")
+        elif isinstance(node, ast.Attribute) and root not in foreign and root not in ("self", "cls"):
+            yield Finding("overwritten_name", path, node.lineno, f"{ast.unparse(node)} gets another value")
+        elif isinstance(node, ast.Subscript) and root in bound:
+            yield Finding("overwritten_name", path, node.lineno, f"an item of {root} gets another value")
+
+
+def _patched(path: str, call: ast.Call, own: set[str], foreign: set[str], knowledge: Knowledge) -> Iterator[Finding]:
+    """Refuse a new patch unless what it replaces is certainly not the project's."""
+    if last_name(call.func) == "dict" and dotted(call.func) == "dict":
+        return
+    target = call.args[0] if call.args else None
+    if isinstance(target, ast.Constant) and isinstance(target.value, str):
+        top = target.value.split(".")[0]
+        allowed = top not in knowledge.names.modules and "." in target.value
+    else:
+        root = (dotted(target) or "").split(".")[0]
+        allowed = root in foreign and root not in own
+    if not allowed:
+        yield Finding("mocks_product", path, call.lineno, f"`{ast.unparse(call)[:80]}` may replace what is tested")
+
+
+def _by_tokens(change: Change, after: ast.Module) -> Iterator[Finding]:
+    """Compare a file that nothing could parse before: only punctuation may differ."""
+    problem = _token_difference(change.before or "", change.after or "")
+    if problem is not None:
+        yield Finding("changed_test" if is_test_file(change.path) else "changed_code", change.path, 0, problem)
+    for line, detail in _scans.unreachable(after):
+        yield Finding("unreachable_assertion", change.path, line, detail)
+
+
+def _token_difference(before: str, after: str) -> str | None:
+    old, new = _lexemes(before), _lexemes(after)
+    for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        gone, came = old[a:b], new[c:d]
+        renamed = len(gone) == len(came) and all(
+            x == y or (x in _KEYWORDS_SINCE and y.startswith(x)) for x, y in zip(gone, came, strict=True)
+        )
+        if not renamed and not set(gone) | set(came) <= _REPAIRABLE_OPERATORS:
+            return f"`{' '.join(gone)[:60]}` became `{' '.join(came)[:60]}` in a file that did not parse before"
+    return None
+
+
+def _lexemes(text: str) -> list[str]:
+    found = []
+    for match in _LEXEMES.finditer(text):
+        if match.lastgroup == "comment":
+            continue
+        found.append(match.group().lstrip("uU") if match.lastgroup == "string" else match.group())
+    return found
+
+
+__all__ = ["Finding", "compare", "find", "knowledge_of", "product_change"]
