@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro.model import RepairStatus, Tier
+
 from maestro_cli.client import Client
 
 # The file of each report, by the name under which the run's document lists its URL.

@@ -161,11 +161,6 @@ def _refusal(method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ApiErr
     title = problem.get("title") or answer.reason or "refused"
     detail = problem.get("detail") or problem.get("message") or ""
     lines = [f"{title} (status {answer.status}, {method} {path})" + (f": {detail}" if detail else "")]
-    for item in problem.get("errors") or ():
-        if isinstance(item, dict):
-            lines.append(
-                f"  {item.get('pointer') or item.get('field') or item.get('loc') or ''}: {item.get('detail') or item.get('msg')}"
-            )
     if answer.status == HTTPStatus.UNAUTHORIZED:
         lines.append("  give a valid key by --key or MAESTRO_KEY; `maestro keys create` makes one")
     error = ApiError("\n".join(lines), status=answer.status, problem_code=str(problem.get("code") or ""))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from maestro.model import RunStatus
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from maestro.model import RunStatus
 from maestro_cli.client import Client
 from maestro_cli.errors import ServiceError
 

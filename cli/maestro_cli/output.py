@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from maestro.model import MaestroError
 from rich.console import Console
 from rich.markup import escape
 
-from maestro.model import MaestroError
 from maestro_cli.errors import CliError, Exit
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]

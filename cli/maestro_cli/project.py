@@ -83,7 +83,7 @@ def touched(root: Path, patch: bytes) -> list[str]:
     names = []
     records = iter(done.stdout.decode("utf-8", "surrogateescape").split("\0"))
     for record in records:
-        _, _, name = (record.split("\t", 2) + ["", ""])[:3]
+        _, _, name = [*record.split("\t", 2), "", ""][:3]
         if name:
             names.append(name)
         elif record:  # a rename: the two names follow

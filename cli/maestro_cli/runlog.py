@@ -52,7 +52,9 @@ def _history(client: "SFNClient", machine: str, run_id: str) -> Iterator[dict[st
 
 
 def _event(event: dict[str, Any]) -> dict[str, str]:
-    details = next((value for name, value in event.items() if name.endswith("EventDetails") and value), {})
+    details: dict[str, Any] = next(
+        (value for name, value in event.items() if name.endswith("EventDetails") and value), {}
+    )
     text = ": ".join(str(details[name]) for name in ("error", "cause") if details.get(name))
     return {
         "time": _time(event["timestamp"]),

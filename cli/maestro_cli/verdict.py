@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maestro.model import Outcome, RunStatus, Tier
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from maestro.model import Outcome, RunStatus, Tier
 from maestro_cli.errors import Exit
 
 _COLOURS = {
@@ -88,18 +88,25 @@ def show(
             _failure(console, failure, (suspects or {}).get(failure["id"], ()))
     for repair in repairs:
         _repair(console, repair, (patches or {}).get(repair["id"], b"").decode("utf-8", errors="replace"))
-    if flaky := document.get("flaky"):
-        console.print("\n[bold]Flaky[/bold]")
-        for case in flaky:
-            name, why = (case.get("id", ""), case.get("why", "")) if isinstance(case, dict) else (case, "")
-            console.print(f"  {escape(str(name))}" + (f" [dim]{escape(str(why))}[/dim]" if why else ""))
-    for gate in document.get("gates", ()):
-        if gate.get("passed") is False:
-            console.print(
-                f"\n[red]Quality gate not met[/red]: {escape(str(gate.get('name', '')))} {escape(str(gate.get('detail', '')))}"
-            )
+    _flaky(console, document.get("flaky", ()))
+    _gates(console, document.get("gates", ()))
     if where:
         console.print(f"\n[dim]Report:[/dim] {escape(where)}")
+
+
+def _flaky(console: Console, cases: Sequence[Mapping[str, Any]]) -> None:
+    if cases:
+        console.print("\n[bold]Flaky[/bold]")
+    for case in cases:
+        why = f" [dim]{escape(str(case['why']))}[/dim]" if case.get("why") else ""
+        console.print(f"  {escape(str(case['id']))}{why}")
+
+
+def _gates(console: Console, gates: Sequence[Mapping[str, Any]]) -> None:
+    for gate in gates:
+        if gate.get("passed") is False:
+            what = " ".join(filter(None, (str(gate.get("name", "")), str(gate.get("detail", "")))))
+            console.print(f"\n[red]Quality gate missed:[/red] {escape(what)}")
 
 
 def _headline(console: Console, document: Mapping[str, Any], reason: str) -> None:
@@ -109,17 +116,15 @@ def _headline(console: Console, document: Mapping[str, Any], reason: str) -> Non
     seconds = float(document.get("seconds") or 0)
     cost = float(document.get("cost_usd") or 0)
     facts = ", ".join(filter(None, (totals, f"{seconds:.1f} s", f"${cost:.4f} on AWS" if cost else "")))
-    console.print(
-        f"[{colour}]{escape(outcome.upper())}[/{colour}]  {facts}  [dim]{escape(document.get('run_id', ''))}[/dim]"
-    )
+    console.print(f"[{colour}]{escape(outcome.upper())}[/{colour}]  {facts}")
+    console.print(f"[dim]run {escape(document.get('run_id', ''))}[/dim]")
     if reason and outcome not in (RunStatus.PASSED, RunStatus.HEALED):
         console.print(f"  {escape(reason)}")
 
 
 def _failure(console: Console, failure: Mapping[str, Any], suspects: Sequence[Mapping[str, str]]) -> None:
-    console.print(
-        f"  [red]✗[/red] {escape(str(failure.get('cause') or failure.get('signature')))} [dim]{escape(failure['kind'])}[/dim]"
-    )
+    what = str(failure.get("cause") or failure.get("signature"))
+    console.print(f"  [red]✗[/red] {escape(what)} [dim]{escape(failure['kind'])}[/dim]")
     _tests(console, failure.get("tests", ()))
     message = str(failure.get("message") or "").strip().splitlines()
     for line in message[:_MESSAGE_LINES]:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from maestro import config as configuration
+from maestro.model import dump
 from rich.console import Console
 from rich.markup import escape
 
-from maestro import config as configuration
-from maestro.model import dump
 from maestro_cli.errors import UsageError
 from maestro_cli.output import DebugOption, JsonOption, command
 

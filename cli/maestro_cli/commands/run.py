@@ -11,12 +11,12 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-
 from maestro.config import load_config
 from maestro.model import MaestroError, Tier
 from maestro.registry.bundles import pack
+from rich.console import Console
+from rich.markup import escape
+
 from maestro_cli import artifacts, project, verdict
 from maestro_cli.client import Client
 from maestro_cli.commands.configuration import FolderArgument, folder

@@ -170,10 +170,13 @@ def main() -> None:
     from ministack.services import stepfunctions
 
     def busy() -> bool:
-        return any(execution.get("status") == "RUNNING" for execution in list(stepfunctions._executions.all_values()))
+        return any(execution.get("status") == "RUNNING" for execution in list(stepfunctions._executions.all_values()))  # noqa: SLF001 - no public view
 
     checkpoint = Checkpoint(
-        ministack._build_persistence_save_dict, persistence.save_state, Path(os.environ["STATE_DIR"]), busy
+        ministack._build_persistence_save_dict,  # noqa: SLF001 - what its own orderly end writes
+        persistence.save_state,
+        Path(os.environ["STATE_DIR"]),
+        busy,
     )
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line per file and second otherwise
     ministack.app = wrap(ministack.app, checkpoint, {"pid": os.getpid(), "state": state})

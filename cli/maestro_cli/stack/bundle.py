@@ -6,11 +6,11 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, ClassVar
 
 import maestro
+import yaml
+
 import maestro_cli
 from maestro_cli.stack.errors import StackError
 
@@ -26,7 +26,7 @@ _SKIP = ("__pycache__",)
 class _CloudFormationLoader(yaml.SafeLoader):
     """Reads the short forms (``!Ref``, ``!GetAtt`` ...) as the long ones, and dates as text."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -47,7 +47,7 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
     return {f"Fn::{suffix}": value}
 
 
-_CloudFormationLoader.add_multi_constructor("!", _intrinsic)  # type: ignore[no-untyped-call]
+_CloudFormationLoader.add_multi_constructor("!", _intrinsic)
 
 
 @dataclass(frozen=True, slots=True)

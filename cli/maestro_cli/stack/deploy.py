@@ -100,7 +100,7 @@ class Deployer:
     def outputs(self) -> dict[str, str]:
         """Return the stack's outputs; empty when it has none or is not there."""
         stack = self._describe()
-        return {o["OutputKey"]: o["OutputValue"] for o in (stack or {}).get("Outputs", [])}
+        return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])} if stack else {}
 
     def status(self) -> str:
         """Return the stack's status, such as ``CREATE_COMPLETE``; empty when there is no stack."""

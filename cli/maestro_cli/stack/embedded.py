@@ -9,15 +9,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import urllib3
 
-from maestro_cli.stack import bundle, ministack, valkey
+from maestro_cli.stack import bundle, keyring, ministack, valkey
 from maestro_cli.stack.deploy import ARTIFACTS, Deployer
 from maestro_cli.stack.errors import StackError, StackStartError
-from maestro_cli.stack.folder import Part, Record, StateFolder, tail
+from maestro_cli.stack.folder import Part, Record, StateFolder, clear, rotate, tail
 from maestro_cli.stack.process import ProcessRef, alive, find, start_time, stop
 
 _START_TIMEOUT = 30.0  # seconds for one server to answer
@@ -53,6 +54,15 @@ class StackStatus:
     versions: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    name: str
+    part: Part
+    log: Path
+    start: Callable[[], ProcessRef]
+    healthy: Callable[[], bool]
+
+
 class EmbeddedStack:
     """One stack in one state folder.
 
@@ -64,6 +74,8 @@ class EmbeddedStack:
         The operator's environment, of which the stack takes only what it needs.
     template
         What to deploy; the project's own bundle unless given.
+    auth
+        Whether the functions' roles are enforced (``AUTH`` of MiniStack).
     say
         Is told, in a few words, what is being done.
     """
@@ -74,11 +86,13 @@ class EmbeddedStack:
         *,
         environ: Mapping[str, str] | None = None,
         template: Path | None = None,
+        auth: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.folder = StateFolder(folder)
         self._environ = dict(os.environ if environ is None else environ)
         self._template = template
+        self._auth = auth
         self._say = say
 
     def up(self) -> Record:
@@ -159,53 +173,65 @@ class EmbeddedStack:
             return False
         if need_aws:
             self._stop_part(record.aws)
+            clear(self.folder.tmp)  # what functions left there when they were killed
         if need_valkey:
             self._stop_part(record.valkey)
         self._stop_strays(record)
+        for log in (valkey.log_file(self.folder), ministack.log_file(self.folder)):
+            rotate(log)
         self._say("Starting Valkey and MiniStack")
+        servers = []
+        if need_valkey:
+            servers.append(self._valkey(record))
+        if need_aws:
+            servers.append(self._ministack(record))
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            if need_valkey:
-                record.valkey.port = _port(record.valkey.port)
-                record.valkey.process = valkey.start(self.folder, record.valkey.port, record.valkey_password)
-            if need_aws:
-                record.aws.port = _port(record.aws.port)
-                record.aws.process = ministack.start(self.folder, record.aws.port, self._environ)
+            for server in servers:
+                server.part.port = _port(server.part.port)
+                server.part.process = server.start()
             self.folder.save(record)
-            last = attempt == _PORT_ATTEMPTS
-            if need_valkey:
-                need_valkey = not self._await_part(
-                    "Valkey",
-                    record.valkey,
-                    lambda: valkey.healthy(record.valkey, record.valkey_password),
-                    valkey.log_file(self.folder),
-                    last=last,
-                )
-            if need_aws:
-                need_aws = not self._await_part(
-                    "MiniStack",
-                    record.aws,
-                    lambda: ministack.healthy(record.aws),
-                    ministack.log_file(self.folder),
-                    last=last,
-                )
-            if not (need_valkey or need_aws):
+            servers = [server for server in servers if not self._await(server, last=attempt == _PORT_ATTEMPTS)]
+            if not servers:
                 break
         return True
 
-    def _await_part(self, name: str, part: Part, healthy: Callable[[], bool], log: Path, *, last: bool) -> bool:
-        """Wait until a part is healthy; ``False`` if it died because somebody took its port, so that it can be tried again."""
+    def _valkey(self, record: Record) -> "_Server":
+        return _Server(
+            "Valkey",
+            record.valkey,
+            valkey.log_file(self.folder),
+            start=lambda: valkey.start(self.folder, record.valkey.port, record.valkey_password),
+            healthy=lambda: valkey.healthy(record.valkey, record.valkey_password),
+        )
+
+    def _ministack(self, record: Record) -> "_Server":
+        return _Server(
+            "MiniStack",
+            record.aws,
+            ministack.log_file(self.folder),
+            start=lambda: ministack.start(self.folder, record.aws.port, self._environ, auth=self._auth),
+            healthy=lambda: ministack.healthy(record.aws),
+        )
+
+    def _await(self, server: "_Server", *, last: bool) -> bool:
+        """Wait until a server is healthy.
+
+        ``False`` if it ended because somebody took its port, and it is not the ``last`` time that it is tried.
+        """
+        part = server.part
         deadline = time.monotonic() + _START_TIMEOUT
-        while not healthy():
+        while not server.healthy():
             dead = not alive(part.process)
             if dead and not last and _taken(part.port):
                 part.port = 0
                 return False
             if dead or time.monotonic() > deadline:
                 what = "ended while starting" if dead else f"did not answer within {_START_TIMEOUT:.0f} seconds"
+                port = part.port
                 self._stop_part(part)
                 raise StackStartError(
-                    f"{name} {what} (port {part.port}); `maestro doctor` checks this machine."
-                    f" The end of {log}:\n{tail(log)}"
+                    f"{server.name} {what} (port {port}); `maestro doctor` checks this machine."
+                    f" The end of {server.log}:\n{tail(server.log)}"
                 )
             time.sleep(0.03)
         return True
@@ -266,20 +292,23 @@ class EmbeddedStack:
             return  # a template without an API, as some tests deploy
         self._say("Waiting for the API's first answer")
         deadline = time.monotonic() + _API_TIMEOUT
-        while not _answers(f"{record.api_url}/health"):
+        while (answer := _ask(f"{record.api_url}/health")).status != HTTPStatus.OK:
             if time.monotonic() > deadline:
                 raise StackStartError(
-                    f"the API at {record.api_url} did not answer within {_API_TIMEOUT:.0f} seconds; the end of"
+                    f"the API at {record.api_url} was not well within {_API_TIMEOUT:.0f} seconds; its last answer was"
+                    f" {answer.status or 'none'}: {answer.text}\nThe end of"
                     f" {ministack.log_file(self.folder)}:\n{tail(ministack.log_file(self.folder))}"
                 )
             time.sleep(0.1)
 
     def _ensure_key(self, record: Record) -> None:
-        if record.outputs.get("TableName"):
-            from maestro_cli.stack import keys
-
-            record.api_key = keys.ensure(record, ministack.url(record.aws))
-            ministack.checkpoint(record.aws)
+        """Make an API key for the tenant ``local``, unless the one that is stored still works."""
+        if not record.outputs.get("TableName"):
+            return  # a template without keys, as some tests deploy
+        if record.api_key and _accepted(record):
+            return
+        record.api_key, _ = keyring.local(record).create(keyring.TENANT, keyring.SCOPES)
+        ministack.checkpoint(record.aws)
 
 
 def _part_status(name: str, part: Part, *, up: bool, record: Record, log: Path) -> PartStatus:
@@ -312,8 +341,26 @@ def _api_url(record: Record) -> str:
 
 
 def _answers(url: str) -> bool:
+    return _ask(url).status == HTTPStatus.OK
+
+
+def _accepted(record: Record) -> bool:
+    """Whether the API accepts the stored key; anything but a refusal leaves it as it is."""
+    answer = _ask(f"{record.api_url}/v1/runs?limit=1", {"Authorization": f"Bearer {record.api_key}"})
+    return answer.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    text: str
+
+
+def _ask(url: str, headers: Mapping[str, str] | None = None) -> _Answer:
     try:
-        answer = urllib3.request("GET", url, retries=False, timeout=urllib3.Timeout(connect=1, read=20))
-    except urllib3.exceptions.HTTPError:
-        return False
-    return answer.status == 200
+        answer = urllib3.request(
+            "GET", url, headers=headers, retries=False, timeout=urllib3.Timeout(connect=1, read=30)
+        )
+    except urllib3.exceptions.HTTPError as error:
+        return _Answer(0, str(error))
+    return _Answer(answer.status, answer.data[:2000].decode("utf-8", errors="replace"))

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,6 +174,21 @@ def tail(log: Path, lines: int = 20) -> str:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in a folder, as far as that can be done."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def rotate(log: Path, limit: int = 10_000_000) -> None:
+    """Put a log of more than ``limit`` bytes aside, in place of the one put aside before."""
+    if log.exists() and log.stat().st_size > limit:
+        log.replace(log.with_suffix(".1.log"))
 
 
 def _part(data: dict[str, Any]) -> Part:

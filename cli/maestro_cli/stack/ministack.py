@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-
 from maestro.settings import network_variables
+
 from maestro_cli.stack.folder import Part, StateFolder
 from maestro_cli.stack.process import ProcessRef, spawn
 
@@ -24,7 +24,7 @@ def log_file(folder: StateFolder) -> Path:
     return folder.logs / "aws.log"
 
 
-def environment(folder: StateFolder, port: int, operator: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: StateFolder, port: int, operator: Mapping[str, str], *, auth: bool) -> dict[str, str]:
     """Return all that MiniStack gets to see of the environment, and with it every function.
 
     Of the operator's own environment that is PATH, HOME, the language and the network settings that installers need;
@@ -55,16 +55,16 @@ def environment(folder: StateFolder, port: int, operator: Mapping[str, str]) -> 
         "MINISTACK_WORKER_THREADS": str(2 * concurrency),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        "DOCKER_HOST": f"unix://{folder.tmp}/no-docker",  # nothing here needs a container; asking a daemon takes seconds
-        **({"AUTH": operator["MAESTRO_STACK_AUTH"]} if operator.get("MAESTRO_STACK_AUTH") else {}),
+        "DOCKER_HOST": f"unix://{folder.tmp}/no-docker",  # nothing needs a container, and asking a daemon takes seconds
+        "AUTH": str(auth).lower(),
     }
 
 
-def start(folder: StateFolder, port: int, operator: Mapping[str, str]) -> ProcessRef:
-    """Start MiniStack on 127.0.0.1:``port``; it is not waited for."""
+def start(folder: StateFolder, port: int, operator: Mapping[str, str], *, auth: bool) -> ProcessRef:
+    """Start MiniStack on 127.0.0.1:``port``, enforcing the functions' roles if ``auth``; it is not waited for."""
     return spawn(
         [sys.executable, "-m", "maestro_cli.stack.aws", marker(folder)],
-        env=environment(folder, port, operator),
+        env=environment(folder, port, operator, auth=auth),
         cwd=folder.aws,
         log=log_file(folder),
     )

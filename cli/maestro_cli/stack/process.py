@@ -81,11 +81,11 @@ def members(root: ProcessRef) -> list[ProcessRef]:
 
 def find(marker: str) -> list[ProcessRef]:
     """Return the session leaders of this user whose command line holds ``marker`` as one whole argument."""
-    found = []
-    for entry in _table():
-        if not entry.dead and entry.session == entry.ref.pid and marker in _command(entry.ref.pid):
-            found.append(entry.ref)
-    return found
+    return [
+        entry.ref
+        for entry in _table()
+        if not entry.dead and entry.session == entry.ref.pid and marker in _command(entry.ref.pid)
+    ]
 
 
 def stop(root: ProcessRef, *, grace: float) -> None:
@@ -127,7 +127,7 @@ def _signal(ref: ProcessRef, number: signal.Signals) -> None:
 
 def _table() -> list[_Entry]:
     if _PROC.joinpath("self/stat").exists():
-        pids = (int(name) for name in os.listdir(_PROC) if name.isdigit())
+        pids = (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
         return [entry for pid in pids if (entry := _from_proc(pid)) is not None]
     return _from_ps(["-ax"])
 
