@@ -92,7 +92,7 @@ class RunStore(Protocol):
         ...
 
     def request_cancel(self, tenant: str, run_id: str) -> Run:
-        """Mark a run as to be cancelled, audited once; raises ``NotFoundError``, or ``TransitionError`` when it ended."""
+        """Mark a run as to be cancelled, audited once; raises ``NotFoundError``, or ``TransitionError`` if it ended."""
         ...
 
     def set_progress(self, tenant: str, run_id: str, progress: Mapping[str, Any]) -> None:
