@@ -27,7 +27,7 @@ $(READY): uv.lock pyproject.toml scripts/setup.py
 	@$(PYTHON) scripts/setup.py
 	@touch $@
 
-demo: $(READY) ## break a small shop in six ways and watch it being repaired
+demo: $(READY) ## watch a small broken shop being repaired, and check what is said about it
 	@$(BIN)/python scripts/demo.py
 
 test: check unit ## every check and every test
