@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ UNIT = Suite("unit")
 TESTS = tuple(f"tests/test_{name}.py::test_{n}" for name in "ab" for n in range(3))
 
 
-def collected(*tests, errors=()):
+def collected(*tests: str, errors: Iterable[CaseResult] = ()) -> Collection:
     return Collection("unit", tests, {test: test.partition("::")[0] for test in tests}, tuple(errors))
 
 

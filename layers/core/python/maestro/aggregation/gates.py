@@ -17,40 +17,41 @@ class GateVerdict(TypedDict):
     detail: str
 
 
-def evaluate(gates: Mapping[str, float | None], verdict: Verdict) -> list[GateVerdict]:
+def evaluate(gates: Mapping[str, float | None], verdict: Verdict, *, seconds: float | None = None) -> list[GateVerdict]:
     """Evaluate a run's quality gates in the order given; a gate of ``None`` is not set.
 
-    Gates are ``pass_rate`` (least share of the tests that ran and passed, from 0 to 1), ``max_failures`` (failed
-    tests and errors), ``max_flaky`` (flaky tests) and ``max_seconds`` (sum of the executions' wall times).
+    Gates are ``min_pass_rate`` (or ``pass_rate``: least share, from 0 to 1, of the tests that ran and did not fail),
+    ``max_failures`` (failed tests and errors), ``max_flaky``, ``max_skipped`` and ``max_seconds``, which holds for
+    ``seconds``, the run's wall time; left out, for the sum of the executions'.
 
     Raises
     ------
     GateError
         If a gate is unknown, or its limit is no sensible number.
     """
-    return [_evaluate(name, limit, verdict) for name, limit in gates.items() if limit is not None]
+    spent = verdict.seconds if seconds is None else seconds
+    return [_evaluate(name, limit, verdict, spent) for name, limit in gates.items() if limit is not None]
 
 
-def _evaluate(name: str, limit: float, verdict: Verdict) -> GateVerdict:
+def _evaluate(name: str, limit: float, verdict: Verdict, seconds: float) -> GateVerdict:
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 0:
         raise GateError(f"Quality gate {name} has the limit {limit!r}; use a number that is not negative.")
     totals = verdict.totals
     bad = totals[Outcome.FAILED] + totals[Outcome.ERROR]
-    if name == "pass_rate":
+    if name in ("min_pass_rate", "pass_rate"):
         if limit > 1:
-            raise GateError(f"Quality gate pass_rate has the limit {limit!r}; use a share from 0 to 1, as 0.95.")
-        good = totals[Outcome.PASSED] + totals[Outcome.FLAKY] + totals[Outcome.XFAILED] + totals[Outcome.XPASSED]
-        ran = good + bad
-        rate = good / ran if ran else 0.0
-        return GateVerdict(
-            name=name, passed=rate >= limit, detail=f"{good} of {ran} passed ({rate:.1%}); at least {limit:.1%}"
-        )
-    if name == "max_failures":
-        return GateVerdict(name=name, passed=bad <= limit, detail=f"failures and errors: {bad}; at most {limit:g}")
-    if name == "max_flaky":
-        flaky = len(verdict.flaky)
-        return GateVerdict(name=name, passed=flaky <= limit, detail=f"flaky tests: {flaky}; at most {limit:g}")
-    if name == "max_seconds":
-        seconds = verdict.seconds
-        return GateVerdict(name=name, passed=seconds <= limit, detail=f"{seconds:.1f} s; at most {limit:g} s")
-    raise GateError(f"There is no quality gate {name!r}; there are pass_rate, max_failures, max_flaky and max_seconds.")
+            raise GateError(f"Quality gate {name} has the limit {limit!r}; use a share from 0 to 1, as 0.95.")
+        ran = sum(totals.values()) - totals[Outcome.SKIPPED]
+        rate = (ran - bad) / ran if ran else 0.0
+        detail = f"{ran - bad} of {ran} passed ({rate:.1%}); at least {limit:.1%}"
+        return GateVerdict(name=name, passed=rate >= limit, detail=detail)
+    most = {
+        "max_failures": ("failures and errors", bad),
+        "max_flaky": ("flaky tests", len(verdict.flaky)),
+        "max_skipped": ("skipped tests", totals[Outcome.SKIPPED]),
+        "max_seconds": ("seconds", round(seconds, 3)),
+    }
+    if name not in most:
+        raise GateError(f"There is no quality gate {name!r}; there are min_pass_rate, {', '.join(most)}.")
+    what, seen = most[name]
+    return GateVerdict(name=name, passed=seen <= limit, detail=f"{what}: {seen}; at most {limit:g}")

@@ -1,0 +1,1 @@
+"""A small shop: catalogue, prices, carts, stock, orders, customers, search and recommendations."""
