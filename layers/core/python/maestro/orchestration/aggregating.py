@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maestro.aggregation import SuiteVerdict, Verdict, merge, update_statistics, verdict
+from maestro.aggregation import SuiteVerdict, Verdict, merge, update, verdict
 from maestro.config import Config
-from maestro.healing import group
-from maestro.model import Failure, Outcome, Run, SuiteResult, dump, dump_json, failing, load_json
+from maestro.healing.grouping import group
+from maestro.model import Failure, Run, SuiteResult, dump_json, load_json
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key, slug
 from maestro.orchestration.orders import Desk
@@ -34,14 +34,14 @@ class Aggregating:
             raise NotFoundError(f"There is no run {run_id} of tenant {tenant}.")
         if run.cancel_requested:
             return cancelled(base)
-        config = load_stored_config(self.blobs, tenant, run_id)
+        config = load_stored_config(self.blobs, tenant, run_id, pass_no)
         found = self._verdict(config, tenant, run_id, pass_no)
         self.blobs.put(pass_key(tenant, run_id, pass_no, "verdict.json"), dump_json(found))
-        failures = [f for s in found.suites for f in group(failing(s.results), s.suite)]
+        failures = [f for s in found.suites for f in group(s.results, s.suite)]
         self.runs.put_failures(tenant, run_id, pass_no, failures)
         if pass_no == 0:
             known = self.runs.get_statistics(tenant, run.project)
-            self.runs.update_statistics(tenant, run.project, update_statistics(known, found.results))
+            self.runs.update_statistics(tenant, run.project, update(known, found.results))
         self.runs.set_progress(
             tenant,
             run_id,
@@ -76,6 +76,3 @@ class Aggregating:
 def read_verdict(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> Verdict:
     """Read the stored verdict of a pass."""
     return load_json(Verdict, blobs.get(pass_key(tenant, run_id, pass_no, "verdict.json")))
-
-
-__all__ = ["Aggregating", "Outcome", "dump", "read_verdict"]

@@ -26,7 +26,6 @@ PROBLEM = "application/problem+json"
 MAX_PAGE = 100
 
 
-
 class UploadOpened(BaseModel):
     """Where to PUT a source bundle (tar.gz)."""
 
@@ -119,21 +118,20 @@ def build(context: Context) -> APIGatewayHttpResolver:
     def submit(request: RunRequest) -> tuple[RunView, int]:
         who = principal("runs:write")
 
-        def once() -> RunView:
-            return view(
-                context.intake.submit(
-                    who.tenant,
-                    request.project,
-                    request.upload_id,
-                    heal=request.heal,
-                    suites=request.suites,
-                    changes=request.changes,
-                )
+        def once() -> dict[str, Any]:
+            run = context.intake.submit(
+                who.tenant,
+                request.project,
+                request.upload_id,
+                heal=request.heal,
+                suites=request.suites,
+                changes=request.changes,
             )
+            return view(run).model_dump()
 
         key = app.current_event.headers.get("idempotency-key", "")
         answer = context.idempotent(who.tenant, key, request.model_dump(), once) if key else once()
-        return answer, HTTPStatus.ACCEPTED
+        return RunView.model_validate(answer), HTTPStatus.ACCEPTED
 
     @app.get("/v1/runs", summary="List runs, newest first", tags=["Runs"])
     def list_runs(
@@ -210,7 +208,9 @@ def build(context: Context) -> APIGatewayHttpResolver:
 def schema(app: APIGatewayHttpResolver) -> str:
     """Return the OpenAPI document of the API as JSON text."""
     return app.get_openapi_json_schema(
-        title="Maestro CARS", version=VERSION, description="Continuous Auto-Repair Service: proven repairs for failing checks."
+        title="Maestro CARS",
+        version=VERSION,
+        description="Continuous Auto-Repair Service: proven repairs for failing checks.",
     )
 
 
@@ -221,28 +221,22 @@ def problem(status: int, code: str, detail: str) -> Response[str]:
 
 
 def _errors(app: APIGatewayHttpResolver) -> None:
-    @app.exception_handler(KeyError_)
-    def unauthorised(error: KeyError_) -> Response[str]:
+    def refused(error: RequestError | KeyError_) -> Response[str]:
         return problem(error.status, error.code, str(error))
 
-    @app.exception_handler(RequestError)
-    def bad_request(error: RequestError) -> Response[str]:
-        return problem(error.status, error.code, str(error))
-
-    @app.exception_handler(RequestValidationError)
     def invalid(error: RequestValidationError) -> Response[str]:
         problems = "; ".join(f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg']}" for e in error.errors())
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", problems)
 
-    @app.exception_handler(MaestroError)
     def trouble(error: MaestroError) -> Response[str]:
         status = HTTPStatus.SERVICE_UNAVAILABLE if error.retryable else HTTPStatus.BAD_REQUEST
         return problem(status, error.code, str(error))
 
-    @app.exception_handler(NoRoute)
     def no_route(_: NoRoute) -> Response[str]:
         event = app.current_event
         return problem(HTTPStatus.NOT_FOUND, "no_such_route", f"There is no {event.http_method} {event.path}; see /docs.")
 
-
-__all__ = ["build", "problem", "schema"]
+    app.exception_handler([KeyError_, RequestError])(refused)
+    app.exception_handler(RequestValidationError)(invalid)
+    app.exception_handler(MaestroError)(trouble)
+    app.exception_handler(NoRoute)(no_route)

@@ -17,8 +17,8 @@ def serve(context: "Context", event: Mapping[str, Any]) -> dict[str, Any]:
     """Carry out an event of the audit function.
 
     ``{"action": "append", "tenant", "entry": {"action", "subject", "data"}}`` adds an entry;
-    ``{"action": "verify", "tenant"}`` proves the stored trail, and with ``lines`` (JSON Lines as exported) and ``head``
-    in the event proves those instead, without any store; ``{"action": "export", "tenant", "after"}`` gives a page of JSON Lines.
+    ``{"action": "verify", "tenant"}`` proves the stored trail; with ``lines`` (JSON Lines as exported) and ``head`` in
+    the event it proves those instead, without any store; ``{"action": "export", "tenant", "after"}`` gives a page of JSON Lines.
 
     Raises
     ------

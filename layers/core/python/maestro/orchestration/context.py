@@ -3,53 +3,63 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from maestro.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from maestro.audit import Ledger
     from maestro.orchestration.intake import Intake
-    from maestro.orchestration.ports import BlobStore, ExecutionStarter, KeyStore, RunStore
+    from maestro.orchestration.keys import ApiKeys
+    from maestro.orchestration.ports import BlobStore, ExecutionStarter, RunStore
     from maestro.orchestration.sources import Sources
     from maestro.streams import Streams
 
-T = TypeVar("T")
-
 
 class Context:
-    """The stores, streams and steps of this process, as its settings name them."""
+    """The stores, streams and steps of this process, as its settings name them. AWS clients are made here alone."""
 
     def __init__(self, known: Settings) -> None:
         self.settings = known
+
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        import boto3
+
+        return boto3.client("dynamodb")
 
     @cached_property
     def ledger(self) -> "Ledger":
         """The audit trail."""
         from maestro.audit.dynamo import DynamoLedger
 
-        return DynamoLedger(self.settings.table)
+        return DynamoLedger(self._dynamodb, self.settings.table)
 
     @cached_property
     def runs(self) -> "RunStore":
         """Runs, failures, repairs, statistics."""
         from maestro.orchestration.dynamo import DynamoRunStore
 
-        return DynamoRunStore(self.settings.table, self.ledger)
+        return DynamoRunStore(self._dynamodb, self.settings.table, self.ledger)
 
     @cached_property
-    def keys(self) -> "KeyStore":
+    def keys(self) -> "ApiKeys":
         """API keys."""
-        from maestro.orchestration.keys import DynamoKeyStore
+        from maestro.orchestration.dynamo_keys import DynamoKeyStore
+        from maestro.orchestration.keys import ApiKeys
 
-        return DynamoKeyStore(self.settings.table)
+        return ApiKeys(DynamoKeyStore(self._dynamodb, self.settings.table, self.ledger))
 
     @cached_property
     def blobs(self) -> "BlobStore":
         """Sources, results, reports."""
+        import boto3
+
         from maestro.orchestration.s3 import S3BlobStore
 
-        return S3BlobStore(self.settings.bucket)
+        return S3BlobStore(self.settings.bucket, boto3.client("s3"))
 
     @cached_property
     def sources(self) -> "Sources":
@@ -63,29 +73,35 @@ class Context:
         """The streams on Redis."""
         from maestro.streams.redis import RedisStreams
 
-        return RedisStreams(self._redis_url(), prefix=self.settings.stream_prefix)
+        return RedisStreams.connect(self._redis_url(), self.settings.stream_prefix)
 
     @cached_property
     def executions(self) -> "ExecutionStarter":
         """Executions of the state machines."""
+        import boto3
+
         from maestro.orchestration.stepfunctions import StepFunctionsStarter
 
-        return StepFunctionsStarter(
-            {"run": self.settings.run_state_machine, "heal": self.settings.heal_state_machine}
-        )
+        machines = {"run": self.settings.run_state_machine, "heal": self.settings.heal_state_machine}
+        return StepFunctionsStarter(boto3.client("stepfunctions"), machines)
 
     @cached_property
     def intake(self) -> "Intake":
         """Requests."""
-        from maestro.orchestration.awslambda import AsyncInvoker
+        import boto3
+
         from maestro.orchestration.intake import Intake
 
         def wake() -> None:
-            AsyncInvoker(self.settings.poller_function)()
+            boto3.client("lambda").invoke(
+                FunctionName=self.settings.poller_function, InvocationType="Event", Payload=b'{"source": "intake"}'
+            )
 
         return Intake(self.runs, self.blobs, self.streams, wake)
 
-    def idempotent(self, tenant: str, key: str, request: Mapping[str, Any], work: Callable[[], T]) -> T:
+    def idempotent(
+        self, tenant: str, key: str, request: Mapping[str, Any], work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Do the work once per tenant and idempotency key; a repeat gets the first answer for a day.
 
         Raises

@@ -41,13 +41,15 @@ def aggregation_step(context: "Context", event: Mapping[str, Any]) -> dict[str, 
 def healing_step(context: "Context", event: Mapping[str, Any]) -> dict[str, Any]:
     """Carry out a step of the healing function; raises OrderError for an unknown one."""
     from maestro.orchestration.healing_steps import HealingSteps
+    from maestro.orchestration.passes import Passes
 
     steps = HealingSteps(
         context.runs, context.blobs, context.sources, context.settings.concurrency, context.settings.network
     )
+    passes = Passes(context.runs, context.blobs, context.sources)
     return _perform(
         event,
-        {"diagnose": steps.diagnose, "judge": steps.judge, "combine": steps.combine, "confirm": steps.confirm},
+        {"diagnose": steps.diagnose, "judge": steps.judge, "combine": passes.combine, "confirm": passes.confirm},
     )
 
 

@@ -93,3 +93,9 @@ class BlobNotFoundError(NotFoundError):
     """There is no object with this key (or, on S3, none that may be read)."""
 
     code: ClassVar[str] = "blob_not_found"
+
+
+class SuiteUnknownError(RequestError):
+    """A run was asked for a suite that the project does not have."""
+
+    code: ClassVar[str] = "suite_unknown"

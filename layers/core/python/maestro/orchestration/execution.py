@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 
 import urllib3
 
-from maestro.adapters import adapter_for
+from maestro.adapters import Adapter, adapter_for
 from maestro.config import ConfigError, load_config
 from maestro.model import (
     CaseResult,
-    Collection,
     Outcome,
+    Phase,
     Suite,
     SuiteResult,
     Trial,
@@ -44,7 +44,15 @@ from maestro.orchestration.orders import (
     summary,
 )
 from maestro.orchestration.transfer import Transfer
-from maestro.registry import BundleError, Environment, EnvironmentBuilder, EnvironmentError_, PatchError, Workspace, unpack
+from maestro.registry import (
+    BundleError,
+    Environment,
+    EnvironmentBuilder,
+    EnvironmentBuildError,
+    PatchError,
+    Workspace,
+    unpack,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +60,7 @@ logger = logging.getLogger(__name__)
 WHOLE_SUITE_SECONDS = 8.0
 KEPT_SOURCES = 8
 MARGIN_SECONDS = 10.0
-TRACED_TESTS = 20
+TRACED_TESTS = 10
 
 
 @dataclass(slots=True)
@@ -64,6 +72,7 @@ class Sandbox:
     path: str
     transfer: Transfer = field(default_factory=Transfer)
     tenant: str = ""
+    _adapters: dict[str, Adapter] = field(default_factory=dict)
 
     def prepare(self, order: PrepareOrder) -> PrepareAnswer:
         """Build, or find, the environment of the suites; list their tests."""
@@ -75,11 +84,9 @@ class Sandbox:
                 collections = []
                 for suite in order.suites:
                     with Workspace(tree, environment=environment) as workspace:
-                        adapter = adapter_for(suite.adapter)
-                        collections.append(
-                            adapter.collect(workspace, environment, suite, deadline=deadline, owner=self.tenant)
-                        )
-        except (EnvironmentError_, BundleError, PatchError) as error:
+                        adapter = self._adapter(suite)
+                        collections.append(adapter.collect(workspace, environment, suite, deadline=deadline))
+        except (EnvironmentBuildError, BundleError, PatchError) as error:
             return PrepareAnswer(facts=None, error=str(error), code=error.code, seconds=time.monotonic() - started)
         return PrepareAnswer(
             facts=environment.facts,
@@ -94,7 +101,7 @@ class Sandbox:
         with self._tree(order.source) as tree:
             environment = self._environment(order.suite, tree, order.archive)
             with Workspace(tree, environment=environment) as workspace:
-                return adapter_for(order.suite.adapter).run(
+                result = self._adapter(order.suite).run(
                     workspace,
                     environment,
                     order.suite,
@@ -102,8 +109,8 @@ class Sandbox:
                     collection=order.collection,
                     deadline=deadline,
                     retries=order.suite.retries,
-                    owner=self.tenant,
                 )
+            return self._traced(order, tree, environment, result, deadline)
 
     def try_candidate(self, order: TrialOrder) -> Trial:
         """Apply a candidate to a fresh copy, run the failure's tests, and where they got better the whole proof."""
@@ -117,12 +124,40 @@ class Sandbox:
         problems = []
         for service in order.services:
             try:
-                answer = pool.request("GET", service.url, timeout=order.seconds / max(1, len(order.services)), retries=1)
+                answer = pool.request(
+                    "GET", service.url, timeout=order.seconds / max(1, len(order.services)), retries=1
+                )
                 if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own borders
                     problems.append(f"{service.name} at {service.url} answered {answer.status}")
             except urllib3.exceptions.HTTPError as error:
                 problems.append(f"{service.name} at {service.url} cannot be reached ({type(error).__name__})")
         return {"healthy": not problems, "problems": problems}
+
+    def _traced(
+        self, order: ChunkOrder, tree: Path, environment: Environment, result: SuiteResult, deadline: float
+    ) -> SuiteResult:
+        """Run a few of the failures once more and note which functions of the project they enter."""
+        chosen = [r.id for r in failing(result.results) if r.facts and r.facts.phase is Phase.CALL][:TRACED_TESTS]
+        if not chosen or time.monotonic() > deadline - MARGIN_SECONDS:
+            return result
+        with Workspace(tree, environment=environment) as workspace:
+            again = self._adapter(order.suite).run(
+                workspace,
+                environment,
+                order.suite,
+                tests=chosen,
+                collection=order.collection,
+                trace=True,
+                deadline=deadline,
+            )
+        seen = {r.id: r.facts.covered for r in again.results if r.facts}
+        return replace(
+            result,
+            results=tuple(
+                replace(r, facts=replace(r.facts, covered=seen[r.id])) if r.facts and seen.get(r.id) else r
+                for r in result.results
+            ),
+        )
 
     # ------------------------------------------------------------------ trials
 
@@ -139,42 +174,46 @@ class Sandbox:
                 return Trial(candidate=order.candidate, status=TrialStatus.NOT_APPLICABLE, detail=detail)
             try:
                 environment = self._environment(suite, workspace.source, order.archive)
-            except EnvironmentError_ as error:
+            except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            patched = workspace.source
-            return self._prove(order, suite, environment, patched, deadline)
+            return self._prove(order, suite, environment, workspace.source, deadline)
 
     def _prove(self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float) -> Trial:
-        def run(paths: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> SuiteResult:
-            narrowed = suite if paths is None else replace(suite, paths=tuple(paths))
+        def run(tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
             with Workspace(tree, environment=environment) as workspace:
-                return adapter_for(suite.adapter).run(
+                done = self._adapter(suite).run(
                     workspace,
                     environment,
-                    narrowed,
-                    tests=None,
+                    suite,
+                    tests=tests,
                     collection=None,
                     shuffle_seed=seed,
                     deadline=deadline,
                     retries=retries,
-                    owner=self.tenant,
                 )
+            return done.results
 
-        small = sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
-        files = _files(order)
-        first = run(None if small or not files else files)
-        target = _about(order.tests, first.results)
+        wanted = None if "<session>" in order.tests else order.tests
+        at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
+        first = run(None if at_once else wanted)
+        target = _about(order.tests, first)
         trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
         if not _better(order, target):
             return trial
-        whole = first if small or not files else run(None)
-        repeats = [_about(order.tests, run(files or None).results)]
+        whole = first if at_once else run(None)
+        repeats = [_about(order.tests, run(wanted))]
+        # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
         repeats += [
-            _about(order.tests, run(files or None, seed=seed, retries=1).results)
+            _about(order.tests, run(wanted, seed=seed, retries=1))
             for seed in range(1, order.repeats)
             if time.monotonic() < deadline - MARGIN_SECONDS
         ]
-        return replace(trial, suite=whole.results, repeats=tuple(repeats))
+        return replace(trial, suite=whole, repeats=tuple(repeats))
+
+    def _adapter(self, suite: Suite) -> Adapter:
+        if suite.adapter not in self._adapters:
+            self._adapters[suite.adapter] = adapter_for(suite.adapter, owner=self.tenant)
+        return self._adapters[suite.adapter]
 
     # ------------------------------------------------------------------ sources and environments
 
@@ -187,11 +226,12 @@ class Sandbox:
     def _tree(self, source: Source) -> Iterator[Path]:
         """Give the source as a folder that nobody changes: the cached bundle, or a patched copy of it."""
         base = self._bundle(source)
-        if not source.patch:
+        if not source.patches:
             yield base
             return
         with Workspace(base) as workspace:
-            workspace.apply(source.patch)
+            for patch in source.patches:
+                workspace.apply(patch)
             yield workspace.source
 
     def _bundle(self, source: Source) -> Path:
@@ -218,14 +258,6 @@ class Sandbox:
         for mark in marks[KEPT_SOURCES:]:
             if time.time() - mark.stat().st_mtime > 3600:  # noqa: PLR2004 - an hour; no execution lasts that long
                 shutil.rmtree(mark.parent, ignore_errors=True)
-
-
-def _files(order: TrialOrder) -> list[str]:
-    """The files of the failure's tests, in the order of the results; none where the whole session failed."""
-    if "<session>" in order.tests:
-        return []
-    wanted = set(order.tests)
-    return list(dict.fromkeys(r.file for r in order.before if r.id in wanted and r.file))
 
 
 def _about(tests: Sequence[str], results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
@@ -267,7 +299,9 @@ class Execution:
         "prepare": _Action(
             PrepareOrder,
             Sandbox.prepare,
-            lambda a: summary(ready=a.facts is not None, tests=sum(len(c.tests) for c in a.collections), seconds=a.seconds),
+            lambda a: summary(
+                ready=a.facts is not None, tests=sum(len(c.tests) for c in a.collections), seconds=a.seconds
+            ),
         ),
         "run_chunk": _Action(
             ChunkOrder,
@@ -275,7 +309,9 @@ class Execution:
             lambda a: summary(tests=len(a.results), failed=len(failing(a.results)), seconds=a.seconds),
         ),
         "try_candidate": _Action(
-            TrialOrder, Sandbox.try_candidate, lambda a: summary(candidate=a.candidate, status=a.status, seconds=a.seconds)
+            TrialOrder,
+            Sandbox.try_candidate,
+            lambda a: summary(candidate=a.candidate, status=a.status, seconds=a.seconds),
         ),
         "check_services": _Action(ServicesOrder, Sandbox.check_services, lambda a: a),
     }
@@ -311,6 +347,3 @@ class Execution:
         answer = action.perform(self._sandbox, order)
         self._sandbox.transfer.put(event["result_url"], dump_json(answer))
         return action.summarise(answer)
-
-
-__all__ = ["Collection", "Execution", "Sandbox"]

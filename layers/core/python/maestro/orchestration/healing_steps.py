@@ -5,67 +5,59 @@ object in the bucket. Combine and Confirm work on all heals of a pass.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maestro.aggregation import compare
 from maestro.config import Config, load_config
-from maestro.healing import (
-    Judgement,
-    Project,
-    combine,
-    diagnose,
-    judge,
-    propose,
-)
+from maestro.healing.base import Project
+from maestro.healing.candidates import propose
+from maestro.healing.combine import squash
+from maestro.healing.diagnosis import diagnose, healable
+from maestro.healing.judge import Judgement, Policy, judge
 from maestro.model import (
     Candidate,
     CaseResult,
     EnvironmentFacts,
     Failure,
-    GateResult,
     Repair,
-    RepairStatus,
     Run,
     Tier,
     Trial,
+    TrialStatus,
     dump_json,
     load_json,
 )
-from maestro.orchestration.aggregating import MAX_PASSES, read_verdict
+from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key
 from maestro.orchestration.orders import Desk, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
-from maestro.orchestration.steps import (
-    State,
-    cancelled,
-    environment_answers,
-    load_stored_config,
-    order_environments,
-    order_source,
-    patch_key,
-    read_patch,
-)
+from maestro.orchestration.steps import State, environment_answers, load_stored_config, order_source, read_patch
+from maestro.registry import Workspace
 
 MAX_CANDIDATES = 8
 REPEATS = 3
 TRIAL_SECONDS = 800.0
-CONFIRMED = "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a heal remembers between rounds: the failure as it stands, the patch kept, and what was done."""
+    """What a heal remembers between rounds.
 
+    ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
+    kept changes in order, as diffs and in words; ``results`` those of the suite with them (empty: the pass's own).
+    ``best`` is the best repair so far that passed every gate, though it may leave some of the tests failing.
+    """
+
+    first: Failure
     failure: Failure
     round: int = 1
-    patch: str = ""
-    kept: tuple[Candidate, ...] = ()
-    results: tuple[CaseResult, ...] = ()  # of the suite with the kept patch; empty: the pass's own
+    patches: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    results: tuple[CaseResult, ...] = ()
     best: Repair | None = None
 
 
@@ -94,16 +86,20 @@ class HealingSteps:
         }
         if run.cancel_requested:
             return out
-        with self._project(run, state["pass"], memory) as (project, config):
+        base = read_patch(self.blobs, run.tenant, run.id, state["pass"])
+        with self.sources.checkout(run.source, base, *memory.patches) as tree:
+            config = load_config(tree)
+            project = self._project(run, state["pass"], tree, config, memory.failure.suite)
             failure = diagnose(memory.failure, project, run.changes)
-            allowed = config.healing.strategies
-            candidates = [] if failure.regression else propose(failure, project, strategies=allowed, limit=MAX_CANDIDATES)
-        self.blobs.put(key + "/memory.json", dump_json(replace(memory, failure=failure)))
-        self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
+            allowed = healable(failure, project) & set(config.healing.strategies)
+            candidates = propose(failure, project, strategies=allowed, limit=MAX_CANDIDATES) if allowed else []
         if memory.round == 1:
+            memory = replace(memory, first=failure)
             self.runs.put_failures(run.tenant, run.id, state["pass"], [failure])
-        desk, source = Desk(self.blobs), order_source(self.blobs, run, self._patch(run, state["pass"], memory))
-        before = memory.results or self._baseline(run, state["pass"], failure.suite)
+        self._remember(key, replace(memory, failure=failure))
+        self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
+        desk, source = Desk(self.blobs), order_source(self.blobs, run, base, *memory.patches)
+        before = tuple(memory.results or self._suite_results(run, state["pass"], failure.suite))
         for candidate in candidates:
             order = TrialOrder(
                 source=source,
@@ -111,34 +107,50 @@ class HealingSteps:
                 patch=candidate.patch,
                 suite=failure.suite,
                 tests=failure.tests,
-                before=tuple(replace(r, facts=r.facts if r.outcome.bad else None) for r in before),
+                before=before,
                 repeats=REPEATS,
                 seconds=TRIAL_SECONDS,
             )
             out["candidates"].append(desk.issue(_trial_key(key, memory.round, candidate), order))
         out["count"] = len(candidates)
-        self._show(run, state, f"round {memory.round}: {len(candidates)} candidates" if candidates else "nothing to try")
+        tried = f"round {memory.round}, {len(candidates)} candidates" if candidates else "nothing to try"
+        self._show(run, failure, tried)
         return out
 
     def judge(self, state: Mapping[str, Any]) -> State:
         """Let the round's trials pass the proof gates; keep a repair, keep progress, or give up."""
         run, key = self._run(state), _heal_key(state)
         memory = self._memory(state, key)
+        config = load_stored_config(self.blobs, run.tenant, run.id, state["pass"])
         listed = _round_key(key, memory.round) + "/candidates.json"
         candidates = load_json(list[Candidate], self.blobs.get(listed)) if self.blobs.exists(listed) else []
-        desk = Desk(self.blobs)
-        answers = [desk.answer(_trial_key(key, memory.round, c), Trial) for c in candidates]
-        trials = [t for t in answers if t is not None]
-        baseline = self._baseline(run, state["pass"], memory.failure.suite)
-        config = load_stored_config(self.blobs, run.tenant, run.id)
-        with self.sources.checkout(run.source, read_patch(self.blobs, run.tenant, run.id, state["pass"])) as tree:
-            verdict = judge(memory, candidates, trials, baseline=baseline, tree=tree, config=config.healing)
-        return self._settle(run, state, key, memory, verdict, config)
-
-    def _settle(
-        self, run: Run, state: Mapping[str, Any], key: str, memory: Memory, verdict: Judgement, config: Config
-    ) -> State:
-        raise NotImplementedError
+        answers = {c.id: self._trial(key, memory.round, c) for c in candidates}
+        base = read_patch(self.blobs, run.tenant, run.id, state["pass"])
+        with ExitStack() as stack:
+            before = stack.enter_context(self.sources.checkout(run.source, base))
+            whole = {c.id: replace(c, patch=_stacked(before, memory, c)) for c in candidates if _ran(answers[c.id])}
+            verdict = judge(
+                memory.failure,
+                [whole.get(c.id, c) for c in candidates],
+                [t for t in answers.values() if t is not None],
+                self._suite_results(run, state["pass"], memory.failure.suite),
+                before,
+                lambda c: stack.enter_context(_laid_out(before, c.patch)),
+                self._policy(run, state["pass"], config, memory),
+            )
+        self.blobs.put(_round_key(key, memory.round) + "/rejected.json", dump_json(list(verdict.rejected), list[str]))
+        best = verdict.repair or memory.best
+        if best is not None:
+            best = replace(best, failures=(memory.first.id,))
+        if verdict.verdict == "progressed" and memory.round < config.healing.max_attempts and not run.cancel_requested:
+            self._remember(key, self._further(memory, verdict, candidates, answers, best))
+            return _judged(state, "progressed", memory.round + 1)
+        self._remember(key, replace(memory, best=best))
+        if best is not None:
+            self._show(run, memory.first, f"proven: {best.summary}")
+            return _judged(state, "healed" if verdict.verdict == "healed" else "partly", memory.round)
+        self._show(run, memory.first, "no repair survived the proof" if candidates else "nothing to try")
+        return _judged(state, "exhausted", memory.round)
 
     # ------------------------------------------------------------------ helpers
 
@@ -147,3 +159,118 @@ class HealingSteps:
         if run is None:
             raise NotFoundError(f"There is no run {state['run_id']} of tenant {state['tenant']}.")
         return run
+
+    def _memory(self, state: Mapping[str, Any], key: str) -> Memory:
+        if state["round"] > 1 or self.blobs.exists(key + "/memory.json"):
+            return load_json(Memory, self.blobs.get(key + "/memory.json"))
+        known = self.runs.list_failures(state["tenant"], state["run_id"], state["pass"])
+        failure = next((f for f in known if f.id == state["failure_id"]), None)
+        if failure is None:
+            raise NotFoundError(
+                f"There is no failure {state['failure_id']} in pass {state['pass']} of run {state['run_id']}."
+            )
+        return Memory(first=failure, failure=failure)
+
+    def _remember(self, key: str, memory: Memory) -> None:
+        self.blobs.put(key + "/memory.json", dump_json(memory))
+
+    def _further(
+        self,
+        memory: Memory,
+        verdict: Judgement,
+        candidates: Sequence[Candidate],
+        answers: Mapping[str, Trial | None],
+        best: Repair | None,
+    ) -> Memory:
+        """What the heal remembers for another round: the winner's change is kept, what it uncovered is next."""
+        winner = next(c for c in candidates if verdict.winner is not None and c.id == verdict.winner.id)
+        trial = answers[winner.id]
+        return replace(
+            memory,
+            failure=verdict.next_failure or memory.failure,
+            round=memory.round + 1,
+            patches=(*memory.patches, winner.patch),
+            kept=(*memory.kept, winner.summary),
+            results=trial.suite if trial is not None else (),
+            best=best,
+        )
+
+    def _trial(self, key: str, round_no: int, candidate: Candidate) -> Trial | None:
+        answer: Trial | None = Desk(self.blobs).answer(_trial_key(key, round_no, candidate), Trial)
+        return answer
+
+    def _policy(self, run: Run, pass_no: int, config: Config, memory: Memory) -> Policy:
+        limits = config.healing.thresholds
+        return Policy(
+            protect=config.healing.protect,
+            allow=config.healing.allow,
+            thresholds={
+                Tier.APPLIED: limits.applied,
+                Tier.REVIEW: limits.review,
+                Tier.PULL_REQUEST: limits.pull_request,
+            },
+            flaky=frozenset(case.id for case in read_verdict(self.blobs, run.tenant, run.id, pass_no).flaky),
+            rounds=memory.kept,
+        )
+
+    def _suite_results(self, run: Run, pass_no: int, suite: str) -> tuple[CaseResult, ...]:
+        found = read_verdict(self.blobs, run.tenant, run.id, pass_no)
+        return next((s.results for s in found.suites if s.suite == suite), ())
+
+    def _project(self, run: Run, pass_no: int, tree: Path, config: Config, suite: str) -> Project:
+        chosen = next(s for s in config.suites if s.name == suite)
+        answers = environment_answers(self.blobs, config, run.tenant, run.id, pass_no)
+        facts = [a.facts for a in answers if a.facts is not None and any(c.suite == suite for c in a.collections)]
+        return Project(
+            root=tree,
+            environment=chosen.environment,
+            facts=facts[0] if facts else EnvironmentFacts(hash="", python=chosen.environment.python),
+            config_file=config.config_file,
+            test_paths=chosen.paths,
+            protect=config.healing.protect,
+            network=self.network,
+        )
+
+    def _show(self, run: Run, failure: Failure, text: str) -> None:
+        """Let whoever follows the run see what is being tried."""
+        self.runs.set_progress(
+            run.tenant, run.id, {"state": "Heal Failures", f"repair:{failure.id}": f"{failure.cause}: {text}"}
+        )
+
+
+@contextmanager
+def _laid_out(tree: Path, patch: str) -> Iterator[Path]:
+    with Workspace(tree) as workspace:
+        workspace.apply(patch)
+        yield workspace.source
+
+
+def _ran(trial: Trial | None) -> bool:
+    return trial is not None and trial.status is TrialStatus.RAN
+
+
+def _stacked(before: Path, memory: Memory, candidate: Candidate) -> str:
+    """The candidate as one diff against the pass's source, with the changes kept in earlier rounds."""
+    return squash(before, [*memory.patches, candidate.patch]) if memory.patches else candidate.patch
+
+
+def _judged(state: Mapping[str, Any], verdict: str, round_no: int) -> State:
+    known = {k: state[k] for k in ("tenant", "run_id", "pass", "failure_id")}
+    return {**known, "verdict": verdict, "round": round_no}
+
+
+def memory_key(tenant: str, run_id: str, pass_no: int, failure_id: str) -> str:
+    """Return the key of what a heal remembers."""
+    return pass_key(tenant, run_id, pass_no, "heal", failure_id, "memory.json")
+
+
+def _heal_key(state: Mapping[str, Any]) -> str:
+    return memory_key(state["tenant"], state["run_id"], state["pass"], state["failure_id"]).removesuffix("/memory.json")
+
+
+def _round_key(key: str, round_no: int) -> str:
+    return f"{key}/round-{round_no}"
+
+
+def _trial_key(key: str, round_no: int, candidate: Candidate) -> str:
+    return f"{_round_key(key, round_no)}/trial-{candidate.id}"

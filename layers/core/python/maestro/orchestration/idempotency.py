@@ -37,18 +37,18 @@ def once(
         raise_on_no_idempotency_key=True,
     )
 
-    @idempotent_function(
-        data_keyword_argument="asked", persistence_store=DynamoDBPersistenceLayer(table_name=table), config=config
-    )
-    def perform(*, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - the decorator reads it
+    def perform(*, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - the wrapper reads it
         return work()
 
+    store = DynamoDBPersistenceLayer(table_name=table)
+    guarded = idempotent_function(perform, data_keyword_argument="asked", persistence_store=store, config=config)
     name = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
     try:
-        return perform(asked={"id": name, "request": json.dumps(request, sort_keys=True)})  # type: ignore[no-any-return]
+        answer: dict[str, Any] = guarded(asked={"id": name, "request": json.dumps(request, sort_keys=True)})
     except IdempotencyValidationError as error:
         msg = "This Idempotency-Key was used for a different request; use a new key."
         raise ConflictError(msg) from error
     except IdempotencyAlreadyInProgressError as error:
         msg = "The first request with this Idempotency-Key is still under way; ask again in a moment."
         raise ConflictError(msg) from error
+    return answer

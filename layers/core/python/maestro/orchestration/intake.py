@@ -60,8 +60,9 @@ class Intake:
         """
         key = source_key(tenant, upload_id)
         if not self.blobs.exists(key):
-            msg = f"There is no upload {upload_id}: PUT the bundle to the URL that POST /v1/uploads gave, then submit the run."
-            raise RequestError(msg)
+            raise RequestError(
+                f"There is no upload {upload_id}: PUT the bundle to the URL that POST /v1/uploads gave, then submit the run."
+            )
         run = Run(
             id=new_id(),
             tenant=tenant,
@@ -102,7 +103,9 @@ class Intake:
             self.streams.publish("jobs", event)
             alive = self.streams.alive(POLLER)
         except StreamsUnavailable as error:
-            logger.warning("The jobs stream is out of reach (%s); the poller's sweep will publish run %s.", error, run.id)
+            logger.warning(
+                "The jobs stream is out of reach (%s); the poller's sweep will publish run %s.", error, run.id
+            )
             alive = False
         else:
             if kind is EventType.RUN_REQUESTED:

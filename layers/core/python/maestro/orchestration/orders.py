@@ -16,11 +16,11 @@ URL_SECONDS = 6 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Source code: a bundle behind a presigned URL, the changes on top of it, and a name to cache the bundle by."""
+    """Source code: a bundle behind a presigned URL, diffs to apply to it in order, a name to cache the bundle by."""
 
     url: str
     digest: str
-    patch: str = ""
+    patches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

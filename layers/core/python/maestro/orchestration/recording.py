@@ -9,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from maestro.aggregation import Verdict, evaluate, verdict
+from maestro.aggregation import Verdict, evaluate
 from maestro.aggregation.reports import ARTIFACTS, document, write_reports
 from maestro.model import (
     EnvironmentFacts,
-    Failure,
     Outcome,
     Repair,
     RepairStatus,
@@ -81,7 +80,9 @@ class Recording:
             ended_at=ended.ended_at,
             totals=totals,
         )
-        self.runs.bump_counters(run.tenant, run.project, {f"runs.{status}": 1, **{f"tests.{k}": n for k, n in totals.items()}})
+        self.runs.bump_counters(
+            run.tenant, run.project, {f"runs.{status}": 1, **{f"tests.{k}": n for k, n in totals.items()}}
+        )
         self._tell(ended)
         return {"tenant": run.tenant, "run_id": run.id, "status": str(status)}
 
@@ -122,36 +123,38 @@ class Recording:
             return None
 
     def _status(self, run: Run, state: Mapping[str, Any], first: Verdict | None) -> tuple[RunStatus, str]:
+        check = (state.get("service_check") or {}).get("value") or {}
         if state.get("stop"):
             return RunStatus(state["status"]), state["reason"]
-        check = (state.get("service_check") or {}).get("value") or {}
         if check.get("healthy") is False:
             return RunStatus.ERROR, "A service that the suites need is not well: " + "; ".join(check["problems"])
         if run.cancel_requested:
             return RunStatus.CANCELLED, "The run was cancelled on request."
         if first is None:
             return RunStatus.ERROR, "The run ended without a verdict."
-        last = read_verdict(self.blobs, run.tenant, run.id, state["pass"])
-        gates = self._gates(run, last)
-        broken = [g for g in gates if not g["passed"]]
-        left = failing(last.results)
-        if not left and last.outcome is Outcome.PASSED and not broken:
-            if state["pass"] == 0:
-                return RunStatus.PASSED, first.detail
-            return RunStatus.HEALED, "Every failure got an accepted repair."
-        if broken and not left:
-            return RunStatus.FAILED, "Quality gates were missed: " + "; ".join(str(g["detail"]) for g in broken)
-        if first.outcome is Outcome.ERROR and last.outcome is Outcome.ERROR and not failing(last.results):
+        return self._judged(run, state["pass"], first)
+
+    def _judged(self, run: Run, pass_no: int, first: Verdict) -> tuple[RunStatus, str]:
+        last = read_verdict(self.blobs, run.tenant, run.id, pass_no)
+        left = len(failing(last.results))
+        if left:
+            checks = "1 check" if left == 1 else f"{left} checks"
+            return RunStatus.FAILED, f"{checks} still failing." if pass_no else f"{checks} failed."
+        if last.outcome is not Outcome.PASSED:
             return RunStatus.ERROR, last.detail
-        noun = "check" if len(left) == 1 else "checks"
-        return RunStatus.FAILED, f"{len(left)} {noun} still fail." if state["pass"] else f"{len(left)} {noun} failed."
+        broken = [str(g["detail"]) for g in self._gates(run, last) if not g["passed"]]
+        if broken:
+            return RunStatus.FAILED, "Quality gates were missed: " + "; ".join(broken)
+        if pass_no:
+            return RunStatus.HEALED, "Every failure got an accepted repair."
+        return RunStatus.PASSED, first.detail
 
     def _gates(self, run: Run, found: Verdict) -> list[Mapping[str, Any]]:
-        config = load_stored_config(self.blobs, run.tenant, run.id)
+        config = load_stored_config(self.blobs, run.tenant, run.id, 0)
         return list(evaluate(config.quality_gates.model_dump(exclude_none=True), found))
 
     def _report(self, run: Run, first: Verdict, state: Mapping[str, Any]) -> None:
-        failures: list[Failure] = list(self.runs.list_failures(run.tenant, run.id))
+        failures = list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
         repairs = self._repairs(run.tenant, run.id)
         accepted = [r for r in repairs if r.status is RepairStatus.ACCEPTED and r.tier is not Tier.REPORT]
         files = dict(ARTIFACTS)
@@ -177,7 +180,7 @@ class Recording:
                 self.blobs.put(run_key(run.tenant, run.id, "report", path.name), path.read_bytes())
 
     def _environments(self, run: Run) -> dict[str, EnvironmentFacts]:
-        config = load_stored_config(self.blobs, run.tenant, run.id)
+        config = load_stored_config(self.blobs, run.tenant, run.id, 0)
         found = {}
         for answer in environment_answers(self.blobs, config, run.tenant, run.id, 0):
             if answer.facts is not None:
@@ -190,11 +193,6 @@ class Recording:
             self.streams.publish("results", event)
         except StreamsUnavailable as error:
             logger.warning("The results stream is out of reach (%s); run %s is stored all the same.", error, run.id)
-
-
-def empty_verdict() -> Verdict:
-    """Return the verdict of a run in which nothing could run."""
-    return verdict([])
 
 
 def _seconds(run: Run) -> float:

@@ -8,9 +8,11 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
-from maestro.aggregation import FileStats
+from maestro.aggregation.statistics import durations
 from maestro.config import Config, ConfigError, load_config
 from maestro.model import (
     Collection,
@@ -18,14 +20,13 @@ from maestro.model import (
     Run,
     RunStatus,
     Suite,
-    dump,
     dump_json,
-    load_json,
 )
-from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.errors import NotFoundError, SuiteUnknownError
 from maestro.orchestration.intake import now
 from maestro.orchestration.naming import pass_key, run_key, slug
 from maestro.orchestration.orders import (
+    URL_SECONDS,
     ChunkOrder,
     Desk,
     PrepareAnswer,
@@ -45,6 +46,7 @@ State = dict[str, Any]
 
 PREPARE_SECONDS = 840.0
 CHUNK_SECONDS = 840.0
+NO_TESTS = "The project has no tests that CARS can find: maestro.yaml names no suite, and there are no test files."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,13 @@ class RunSteps:
         self.runs.set_progress(tenant, run_id, {"state": "Load Configuration", "pass": 0})
         try:
             with self.sources.checkout(run.source) as tree:
-                config = load_config(tree)
-            suites = _chosen(config, run.suites)
-            waves(suites)
-        except (ConfigError, BundleError, WorkflowError) as error:
+                environments = open_pass(self.blobs, run, tree, 0, "")
+        except (ConfigError, BundleError, WorkflowError, SuiteUnknownError) as error:
             return stopped(base, error.code, str(error))
-        if not suites:
-            return stopped(base, "no_tests", "The project has no tests that CARS can find: no maestro.yaml names a suite, and no test files were found.")
-        config = config.model_copy(update={"suites": tuple(suites)})
-        self.blobs.put(run_key(tenant, run_id, "config.json"), config.model_dump_json().encode())
-        services = tuple(Service(name, s.health or s.url) for name, s in config.services.items())
+        config = load_stored_config(self.blobs, tenant, run_id, 0)
+        if not config.suites:
+            return stopped(base, "no_tests", NO_TESTS)
+        services = tuple(Service(name, _health_url(s.url, s.health)) for name, s in config.services.items())
         desk = Desk(self.blobs)
         return {
             **base,
@@ -95,7 +94,7 @@ class RunSteps:
             "groups": [],
             "tried": [],
             "services": desk.issue(run_key(tenant, run_id, "services"), ServicesOrder(services)),
-            "environments": order_environments(desk, run, config, 0, ""),
+            "environments": environments,
         }
 
     def plan_chunks(self, state: Mapping[str, Any]) -> State:
@@ -105,13 +104,13 @@ class RunSteps:
         base = {k: v for k, v in state.items() if k not in ("prepared", "service_check")}
         if run.cancel_requested:
             return cancelled(base)
-        config = load_stored_config(self.blobs, tenant, run_id)
+        config = load_stored_config(self.blobs, tenant, run_id, pass_no)
         collections, problem = read_collections(self.blobs, config, tenant, run_id, pass_no)
         if problem is not None:
             return stopped(base, problem.code, problem.error)
         if not any(c.tests or c.errors for c in collections.values()):
             return stopped(base, "no_tests", "No tests were collected: the suites' paths hold none.")
-        durations = _durations(self.runs.get_statistics(tenant, run.project))
+        known = durations(self.runs.get_statistics(tenant, run.project))
         source = self._source(run, pass_no)
         desk = Desk(self.blobs)
         progress = self.runs.progress_key(tenant, run_id)
@@ -120,9 +119,7 @@ class RunSteps:
             lines = []
             for suite in wave:
                 collection = collections[suite.name]
-                plan = plan_chunks(
-                    collection, durations, concurrency=self.concurrency, target_time=suite.target_time
-                )
+                plan = plan_chunks(collection, known, concurrency=self.concurrency, target_time=suite.target_time)
                 expected += plan.expected_seconds
                 cost += plan.expected_cost_usd
                 for chunk in plan.chunks:
@@ -176,9 +173,29 @@ def cancelled(state: Mapping[str, Any]) -> State:
     return stopped(state, "cancelled", "The run was cancelled on request.", RunStatus.CANCELLED)
 
 
-def load_stored_config(blobs: BlobStore, tenant: str, run_id: str) -> Config:
-    """Read the configuration that the run's first step stored."""
-    return Config.model_validate_json(blobs.get(run_key(tenant, run_id, "config.json")))
+def open_pass(blobs: BlobStore, run: Run, tree: Path, pass_no: int, patch: str) -> list[dict[str, str]]:
+    """Read the configuration of the source as the pass runs it, store it, and order its environments.
+
+    Raises
+    ------
+    ConfigError
+        If ``maestro.yaml`` is wrong.
+    SuiteUnknownError
+        If a suite that was asked for does not exist.
+    WorkflowError
+        If suites need each other in a circle.
+    """
+    config = load_config(tree)
+    suites = _chosen(config, run.suites)
+    waves(suites)
+    config = config.model_copy(update={"suites": tuple(suites)})
+    blobs.put(pass_key(run.tenant, run.id, pass_no, "config.json"), config.model_dump_json().encode())
+    return order_environments(Desk(blobs), run, config, pass_no, patch)
+
+
+def load_stored_config(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> Config:
+    """Read the configuration that a pass was opened with."""
+    return Config.model_validate_json(blobs.get(pass_key(tenant, run_id, pass_no, "config.json")))
 
 
 def patch_key(tenant: str, run_id: str, pass_no: int) -> str:
@@ -193,17 +210,13 @@ def read_patch(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> str:
     return blobs.get(patch_key(tenant, run_id, pass_no)).decode("utf-8", "surrogateescape")
 
 
-def order_source(blobs: BlobStore, run: Run, patch: str) -> Source:
-    """Describe the run's source to the sandbox."""
-    from maestro.orchestration.orders import URL_SECONDS
-
+def order_source(blobs: BlobStore, run: Run, *patches: str) -> Source:
+    """Describe the run's source, with the diffs applied in order, to the sandbox."""
     digest = run.source.removesuffix(".tar.gz").replace("/", "-")
-    return Source(url=blobs.presign_get(run.source, URL_SECONDS), digest=digest, patch=patch)
+    return Source(url=blobs.presign_get(run.source, URL_SECONDS), digest=digest, patches=tuple(filter(None, patches)))
 
 
-def order_environments(
-    desk: Desk, run: Run, config: Config, pass_no: int, patch: str
-) -> list[dict[str, str]]:
+def order_environments(desk: Desk, run: Run, config: Config, pass_no: int, patch: str) -> list[dict[str, str]]:
     """Order each distinct environment of the suites once; return what the state machine maps over."""
     groups: dict[str, list[Suite]] = {}
     for suite in config.suites:
@@ -224,7 +237,9 @@ def environment_answers(
     """Read what the sandboxes said of the pass's environments."""
     count = len({dump_json(s.environment, EnvironmentSpec) for s in config.suites})
     desk = Desk(blobs)
-    missing = PrepareAnswer(facts=None, error="The sandbox that built the environment gave no answer.", code="sandbox_died")
+    missing = PrepareAnswer(
+        facts=None, error="The sandbox that built the environment gave no answer.", code="sandbox_died"
+    )
     return [
         desk.answer(pass_key(tenant, run_id, pass_no, "environments", str(i)), PrepareAnswer) or missing
         for i in range(count)
@@ -248,12 +263,13 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Suite]:
     unknown = [n for n in names if n not in known]
     if unknown:
         listed = ", ".join(known) or "none"
-        raise ConfigError(f"There is no suite {', '.join(unknown)}; the project has: {listed}.")
+        raise SuiteUnknownError(f"There is no suite {', '.join(unknown)}; the project has: {listed}.")
     return [s for s in config.suites if not names or s.name in names]
 
 
-def _durations(statistics: Mapping[str, FileStats]) -> dict[str, float]:
-    return {test: stats.seconds for file in statistics.values() for test, stats in file.items()}
+def _health_url(url: str, health: str | None) -> str:
+    """A service's health is asked at ``health``, a URL or a path below the service's own URL."""
+    return urljoin(url.rstrip("/") + "/", health) if health else url
 
 
 def _part(collection: Collection, tests: Sequence[str]) -> Collection:
@@ -265,6 +281,3 @@ def _part(collection: Collection, tests: Sequence[str]) -> Collection:
         files={t: f for t, f in collection.files.items() if t in wanted},
         errors=(),
     )
-
-
-__all__ = ["RunSteps", "State", "dump", "load_json"]

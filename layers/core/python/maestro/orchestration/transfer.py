@@ -12,12 +12,14 @@ _RETRIED = (429, 500, 502, 503, 504)
 _ATTEMPTS = 4
 
 
-class _TryAgain(TransferError):
+class _TryAgainError(TransferError):
     """An answer that may be different next time."""
 
 
-@stamina.retry(on=(_TryAgain, urllib3.exceptions.HTTPError), attempts=_ATTEMPTS, wait_initial=0.2, wait_max=5.0)
-def _request(pool: urllib3.PoolManager, method: str, url: str, body: bytes | None, *, stream: bool) -> urllib3.BaseHTTPResponse:
+@stamina.retry(on=(_TryAgainError, urllib3.exceptions.HTTPError), attempts=_ATTEMPTS, wait_initial=0.2, wait_max=5.0)
+def _request(
+    pool: urllib3.PoolManager, method: str, url: str, body: bytes | None, *, stream: bool
+) -> urllib3.BaseHTTPResponse:
     response = pool.request(
         method,
         url,
@@ -29,7 +31,7 @@ def _request(pool: urllib3.PoolManager, method: str, url: str, body: bytes | Non
     )
     if response.status in _RETRIED:
         response.release_conn()
-        raise _TryAgain(f"{method} of an object answered {response.status}")
+        raise _TryAgainError(f"{method} of an object answered {response.status}")
     return response
 
 
@@ -67,7 +69,9 @@ class Transfer:
         try:
             response = _request(self._pool, method, url, body, stream=stream)
         except urllib3.exceptions.HTTPError as error:
-            msg = f"{method} of an object failed: {type(error).__name__}. Is the URL still valid, and the network there?"
+            msg = (
+                f"{method} of an object failed: {type(error).__name__}. Is the URL still valid, and the network there?"
+            )
             raise TransferError(msg) from error
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own border
             msg = f"{method} of an object answered {response.status}: the presigned URL has expired or names nothing."
