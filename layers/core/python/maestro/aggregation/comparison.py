@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from maestro.aggregation.verdicts import SESSION
 from maestro.model import CaseResult, Outcome, Phase
@@ -118,23 +119,28 @@ def _is_container(result: CaseResult) -> bool:
 
 
 class _Tree:
-    """The single tests among some results, found by the file, folder or class they belong to."""
+    """The single tests among some results, found by the file, folder or class they belong to; built when asked."""
 
     def __init__(self, results: Iterable[CaseResult]) -> None:
-        self._all: list[CaseResult] = []
-        self._below: dict[str, list[CaseResult]] = {}
-        for result in results:
-            if result.outcome.bad and _is_container(result):
-                continue
-            self._all.append(result)
-            for place in _places(result):
-                self._below.setdefault(place, []).append(result)
+        self._results = results
 
     def below(self, container: str) -> list[CaseResult]:
         """Return the tests of a file, folder or class; of the session: all tests."""
         if container == SESSION:
-            return self._all
-        return self._below.get(container.rstrip("/"), [])
+            return self._tests
+        return self._by_place.get(container.rstrip("/"), [])
+
+    @cached_property
+    def _tests(self) -> list[CaseResult]:
+        return [result for result in self._results if not (result.outcome.bad and _is_container(result))]
+
+    @cached_property
+    def _by_place(self) -> dict[str, list[CaseResult]]:
+        found: dict[str, list[CaseResult]] = {}
+        for result in self._tests:
+            for place in _places(result):
+                found.setdefault(place, []).append(result)
+        return found
 
 
 def _places(result: CaseResult) -> Iterable[str]:
