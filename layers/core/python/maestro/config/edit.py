@@ -16,7 +16,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from maestro.config.document import Document, parse
-from maestro.config.errors import EditError, Problem
+from maestro.config.errors import ConfigError, EditError, Problem
 from maestro.config.requirements import marker_of, name_of, normalise
 from maestro.config.scalars import scalar
 
@@ -126,8 +126,8 @@ def _edited(text: str, key: str, lines: list[str] | None, new: list[str], steps:
     """Carry out the steps on the list of a key that has one, or else write the whole new list."""
     if lines is None:
         return _set(text, ("environment", key), new)
-    if lines and not new:
-        return _verified(text, _replace_value(text, ("environment", key), "[]"), ("environment", key), new)
+    if lines and not new and not _sequence(text, ("environment", key))[1].flow_style:
+        return _verified(text, _empty_block(text, ("environment", key)), ("environment", key), new)
     changed = text
     for step, place, value in steps:
         changed = _STEPS[step](changed, ("environment", key), place, value)
@@ -135,7 +135,11 @@ def _edited(text: str, key: str, lines: list[str] | None, new: list[str], steps:
 
 
 def _verified(text: str, changed: str, path: tuple[str, ...], value: object) -> str:
-    before, after = parse(text, _FILE), parse(changed, _FILE).data
+    before = parse(text, _FILE)
+    try:
+        after = parse(changed, _FILE).data
+    except ConfigError as error:
+        raise _refuse(before, path, "is written in a way that cannot be changed safely") from error
     meant: dict[str, Any] = before.data
     for key in path[:-1]:
         if not isinstance(meant.get(key), dict):
@@ -225,7 +229,16 @@ def _set(text: str, path: tuple[str, ...], value: str | list[str]) -> str:
         rest: object = value
         for part in reversed(path[len(found) + 1 :]):
             rest = {part: rest}
-        changed = _insert_key(text, root, found, path[len(found)], rest)
+        name = path[len(found)]
+        try:
+            return _verified(text, _insert_key(text, root, found, name, rest), path, value)
+        except EditError:  # what stands last runs on to the end of the text: a block scalar, "..."
+            parent = found[-1][1] if found else root
+            if not isinstance(parent, yaml.MappingNode) or parent.flow_style or not parent.value:
+                raise
+            start = parent.start_mark
+            rows = _rows(rest, start.column, name).lstrip(" ").replace("\n", _newline(text)) + _newline(text)
+            changed = text[: start.index] + rows + " " * start.column + text[start.index :]
     return _verified(text, changed, path, value)
 
 
@@ -275,6 +288,7 @@ def _insert_key(
         at = max(_end(last), key.end_mark.index) if last.end_mark.index > key.end_mark.index else key.end_mark.index
         if isinstance(last, yaml.ScalarNode) and last.start_mark.index == last.end_mark.index:
             at = _after_colon(text, key)
+            return text[:at] + f" , {entry}" + text[at:]
         return text[:at] + f", {entry}" + text[at:]
     if isinstance(parent, yaml.MappingNode):
         return _insert_after(text, _end(parent), _rows(value, parent.start_mark.column, name))
@@ -302,16 +316,13 @@ def _replace_scalar_with(text: str, key: yaml.ScalarNode, node: yaml.Node, new: 
     return text[:start] + new + text[end:]
 
 
-def _replace_value(text: str, path: tuple[str, ...], new: str) -> str:
-    """Put a flow value in the place of a whole list."""
-    _, found = _nodes(text, path)
-    key, node = found[-1]
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
-        for place in range(len(node.value) - 1, -1, -1):
-            text = _remove_block_item(text, node, place)
-        colon = text.index(":", key.end_mark.index) + 1
-        return text[:colon] + " " + new + text[colon:]
-    return text[: node.start_mark.index] + new + text[node.end_mark.index :]
+def _empty_block(text: str, path: tuple[str, ...]) -> str:
+    """Turn a block list into ``[]``."""
+    key, node = _sequence(text, path)
+    for place in range(len(node.value) - 1, -1, -1):
+        text = _remove_block_item(text, node, place)
+    colon = text.index(":", key.end_mark.index) + 1
+    return text[:colon] + " []" + text[colon:]
 
 
 def _sequence(text: str, path: tuple[str, ...]) -> tuple[yaml.ScalarNode, yaml.SequenceNode]:
