@@ -313,7 +313,20 @@ class _Job:
         finally:
             if single:
                 runner.close()
+        problem = session.problems.get(SESSION)
+        if problem is not None and problem.facts is not None and not problem.facts.text:
+            session.problems[SESSION] = self._with_output(problem, problem.facts)
         return session
+
+    def _with_output(self, problem: CaseResult, facts: Facts) -> CaseResult:
+        """Add what the tool printed to a problem that has no text of its own."""
+        printed = self.logs[-1].read_text("utf-8", "replace") if self.logs and self.logs[-1].exists() else ""
+        printed = printed.replace(str(self.workspace.source), "<SRC>")
+        said = [line for line in printed.splitlines() if "error: " in line]
+        message = problem.message
+        if facts.exception == "SystemExit" and said:
+            message = f"{message}: {said[-1]}"  # an old argument parser prints its complaint, and exits
+        return replace(problem, message=message, facts=replace(facts, text=printed[-8000:]))
 
     def _request(self, args: list[str], asked: list[str] | None) -> dict[str, Any]:
         log = self.workspace.control / f"pytest-{time.monotonic_ns()}.log"

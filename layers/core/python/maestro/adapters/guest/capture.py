@@ -202,10 +202,11 @@ class Capture(object):
         tracer = facts_of.Tracer(self.root) if self.trace else None
         if tracer is not None:
             tracer.start()
-        yield
+        outcome = yield
         if tracer is not None:
             self.events.send("covered", id=name, files=tracer.stop())
-        self.events.send("finish", id=name)
+        if not getattr(outcome, "excinfo", None):
+            self.events.send("finish", id=name)  # otherwise it interrupts the session
 
     def pytest_assertrepr_compare(self, config, op, left, right):
         self.facts.compared = (op, left, right)
