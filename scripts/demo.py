@@ -131,31 +131,31 @@ def check_defects(summary: Summary) -> list[str]:
     return problems
 
 
-def main() -> int:
-    """Run, report, compare; 0 when the verdict is the expected one."""
+def verdict(maestro: str) -> list[str]:
+    """Run the command *maestro* on the storefront, showing its output; return what is not as it should be."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
-    maestro = Path(sys.executable).with_name("maestro")
-    command = [str(maestro), "run", str(PROJECT.relative_to(ROOT)), "--output", str(OUTPUT.relative_to(ROOT))]
-    print("$ maestro " + " ".join(command[1:]), flush=True)
+    command = [maestro, "run", str(PROJECT.relative_to(ROOT)), "--output", str(OUTPUT)]
+    print(f"$ maestro run {PROJECT.relative_to(ROOT)}", flush=True)
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if not (OUTPUT / "summary.json").is_file():
-        print(f"demo: maestro run ended with {code} and left no summary.json; its output above says why")
-        return 1
+        return [f"maestro run ended with {code} and left no summary.json; its output above says why"]
     summary = json.loads((OUTPUT / "summary.json").read_text(encoding="utf-8"))
-
     problems = check_healed(summary) + check_flaky(summary) + check_defects(summary)
     if code != FAILURES:
         problems.append(f"maestro run ended with {code}; with a defect left it ends with {FAILURES}")
-    shown = OUTPUT.relative_to(ROOT)
-    print(f"\nThe report is {shown}/report.html; all repairs as one diff are {shown}/repairs.patch")
+    return problems
+
+
+def main() -> int:
+    """Run, report, compare; 0 when the verdict is the expected one."""
+    problems = verdict(str(Path(sys.executable).with_name("maestro")))
+    print(f"\nThe report and the repairs are in {OUTPUT.relative_to(ROOT)}/")
     if problems:
         print("\ndemo: the verdict is not the expected one:")
         print("\n".join(f"  - {problem}" for problem in problems))
         return 1
-    print(
-        f"\ndemo: as expected after {summary['seconds']:.0f} s: every healable cause healed with proof, the flaky test"
-    )
-    print("named, the defect reported and not hidden. `maestro run` itself ends with 1: the defect is still there.")
+    print("\ndemo: as expected: every healable cause healed with proof, the flaky test named, the defect reported")
+    print("and not hidden. `maestro run` itself ended with 1, because the defect is still there.")
     return 0
 
 
