@@ -83,9 +83,7 @@ def actions(store: Any, tenant: str = "acme") -> list[str]:
 
 def failure(id_: str = "f1", text: str = "") -> Failure:
     facts = Facts(phase=Phase.CALL, exception="KeyError", message="'x'", text=text)
-    return Failure(
-        id_, ErrorKind.TEST_FAILURE, Severity.HIGH, "sig", "a key is missing", ("t::a",), "unit", "'x'", facts
-    )
+    return Failure(id_, ErrorKind.TEST_FAILURE, Severity.HIGH, "sig", "no key", ("t::a",), "unit", "'x'", facts)
 
 
 def repair(id_: str = "", patch: str = "--- a\n+++ b\n") -> Repair:
