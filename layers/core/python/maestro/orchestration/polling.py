@@ -1,0 +1,18 @@
+"""The poller function: polls while there is work, and keeps time to leave in peace."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from maestro.orchestration.poller import Poller
+
+if TYPE_CHECKING:
+    from maestro.orchestration.context import Context
+
+MARGIN_SECONDS = 10.0
+
+
+def serve(context: "Context", seconds_left: float) -> dict[str, Any]:
+    """Poll until the streams are idle or the function's time is nearly up; return what was done, as counts."""
+    poller = Poller(context.streams, context.runs, context.executions)
+    return asdict(poller.poll(time.monotonic() + max(1.0, seconds_left - MARGIN_SECONDS)))
