@@ -54,7 +54,7 @@ def test_a_repaired_file_is_fixed_and_its_failing_tests_are_uncovered() -> None:
     assert comparison.uncovered == ("tests/test_a.py::test_two",)
     assert comparison.unchanged == ("tests/test_b.py::test_kept",)
     assert comparison.improved
-    assert comparison.details["tests/test_a.py"] == "could not be collected -> 2 of 2 tests run"
+    assert comparison.details["tests/test_a.py"] == "could not be collected -> 2 of 2 in it run"
 
 
 @pytest.mark.parametrize("container", ["tests/test_a.py", "tests", "tests/", "tests/test_a.py::TestCart"])
@@ -71,6 +71,20 @@ def test_a_session_that_starts_is_fixed() -> None:
 
     assert comparison.fixed == ("<session>",)
     assert comparison.uncovered == ("tests/test_b.py",)
+
+
+def test_a_session_that_starts_is_fixed_even_if_no_file_collects_yet() -> None:
+    comparison = compare([case("<session>", E)], [case("tests/test_a.py", E), case("tests/test_b.py", E)])
+
+    assert comparison.fixed == ("<session>",)
+    assert comparison.uncovered == ("tests/test_a.py", "tests/test_b.py")
+
+
+def test_a_broken_file_that_the_session_now_hides_is_no_repair() -> None:
+    comparison = compare([case("tests/test_a.py", E)], [case("<session>", E)])
+
+    assert comparison.vanished == ("tests/test_a.py",)
+    assert comparison.lost == ("<session>",)
 
 
 def test_deleting_a_broken_file_is_no_repair() -> None:

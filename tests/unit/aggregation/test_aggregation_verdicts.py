@@ -110,9 +110,15 @@ def test_a_teardown_error_is_not_hidden_by_the_pass_before_it() -> None:
 def test_collection_errors_are_errors_and_come_first() -> None:
     broken = CaseResult("tests/test_z.py", Outcome.FAILED, 0.0, file="tests/test_z.py", message="SyntaxError")
 
-    merged = merge(UNIT, collected(TESTS[0], errors=[broken]), [part(case(TESTS[0]))])
+    session = CaseResult("<session>", Outcome.ERROR, 0.0, message="no conftest")
 
-    assert list(outcomes(merged).items()) == [("tests/test_z.py", "error"), (TESTS[0], "passed")]
+    merged = merge(UNIT, collected(TESTS[0], errors=[broken, session]), [part(case(TESTS[0]))])
+
+    assert list(outcomes(merged).items()) == [
+        ("<session>", "error"),
+        ("tests/test_z.py", "error"),
+        (TESTS[0], "passed"),
+    ]
     assert (merged.outcome, merged.reason) == (Outcome.ERROR, "collection_errors")
 
 
@@ -148,6 +154,13 @@ def test_a_suite_of_skips_passes_and_says_so() -> None:
 
     assert (merged.outcome, merged.reason) == (Outcome.PASSED, "only_skipped")
     assert verdict([merged]).reason == "only_skipped"
+
+
+def test_a_skipped_suite_beside_one_that_ran_is_no_skipped_run() -> None:
+    ran = merge(UNIT, collected(TESTS[0]), [part(case(TESTS[0]))])
+    skipped = merge(UNIT, collected(TESTS[1]), [part(case(TESTS[1], Outcome.SKIPPED))])
+
+    assert verdict([ran, skipped]).reason == ""
 
 
 def test_a_flaky_test_is_listed_and_does_not_fail_the_run() -> None:

@@ -57,7 +57,8 @@ def compare(before: Iterable[CaseResult], after: Iterable[CaseResult]) -> Compar
     """Compare the results of one suite before and after a change.
 
     Skipping, or expecting the failure of, a test is no repair. A file that failed to collect counts as fixed when
-    at least one of its tests runs now, whatever comes of it; failures of those tests are ``uncovered``.
+    at least one of its tests runs now, whatever comes of it; failures of those tests are ``uncovered``. So does a
+    session, or a folder, when its files are what fails to collect now.
     """
     old = {result.id: result for result in before}
     new = {result.id: result for result in after}
@@ -99,8 +100,8 @@ def _gone(was: CaseResult, now: "_Tree") -> tuple[str, str]:
         return "vanished", f"{was.outcome} -> gone, and no test appeared in its place"
     running = sum(test.outcome is not Outcome.SKIPPED for test in tests)
     if not running:
-        return "lost", f"could not be collected -> all {len(tests)} tests are skipped"
-    return "fixed", f"could not be collected -> {running} of {len(tests)} tests run"
+        return "lost", f"could not be collected -> all {len(tests)} in it are skipped"
+    return "fixed", f"could not be collected -> {running} of {len(tests)} in it run"
 
 
 def _came(became: CaseResult, then: "_Tree") -> tuple[str, str]:
@@ -119,32 +120,28 @@ def _is_container(result: CaseResult) -> bool:
 
 
 class _Tree:
-    """The single tests among some results, found by the file, folder or class they belong to; built when asked."""
+    """Results by the file, folder or class that they lie in; built when asked."""
 
     def __init__(self, results: Iterable[CaseResult]) -> None:
         self._results = results
 
     def below(self, container: str) -> list[CaseResult]:
-        """Return the tests of a file, folder or class; of the session: all tests."""
+        """Return what lies in a file, folder or class; in the session lies everything."""
         if container == SESSION:
-            return self._tests
+            return [result for result in self._results if result.id != SESSION]
         return self._by_place.get(container.rstrip("/"), [])
-
-    @cached_property
-    def _tests(self) -> list[CaseResult]:
-        return [result for result in self._results if not (result.outcome.bad and _is_container(result))]
 
     @cached_property
     def _by_place(self) -> dict[str, list[CaseResult]]:
         found: dict[str, list[CaseResult]] = {}
-        for result in self._tests:
+        for result in self._results:
             for place in _places(result):
                 found.setdefault(place, []).append(result)
         return found
 
 
 def _places(result: CaseResult) -> Iterable[str]:
-    """Yield the id, file, classes and folders that a test lies in."""
+    """Yield the file, classes and folders that a result lies in."""
     path, _, rest = result.id.partition("[")[0].partition("::")
     places = dict.fromkeys([result.file, path])
     for place in list(places):
@@ -152,4 +149,4 @@ def _places(result: CaseResult) -> Iterable[str]:
         places.update(dict.fromkeys("/".join(parts[:n]) for n in range(1, len(parts))))
     names = rest.split("::")
     places.update(dict.fromkeys("::".join([path, *names[:n]]) for n in range(1, len(names))))
-    return (place for place in places if place)
+    return (place for place in places if place and place != result.id)
