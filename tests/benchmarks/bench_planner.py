@@ -93,7 +93,7 @@ def main() -> int:
         ("nothing known", {}, durations, None),
     ):
         free, charged = plan(known, 0.0), plan(known)
-        bound = max(sum(actual.values()) / workers, max(actual.values()))
+        bound = max(sum(actual.values()) / workers, *actual.values())
         ratio = pulled(free, actual, workers) / bound
         fair = bound + OVERHEAD * len(charged.chunks) / workers
         fixed = pulled(charged, actual, workers, OVERHEAD) / fair

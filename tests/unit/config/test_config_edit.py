@@ -106,7 +106,7 @@ def _unchanged(before, after, removed, added):
         assert after.count("\n") == after.count("\r\n")
 
 
-LAW = settings(max_examples=300, deadline=None)
+LAW = settings(max_examples=120, deadline=None)
 
 
 @LAW

@@ -317,7 +317,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_rendered_configuration_loads_back(tmp_path_factory, data):
     draw = data.draw
@@ -371,7 +371,7 @@ def test_a_rendered_configuration_loads_back(tmp_path_factory, data):
 _ROOTS: dict[str, Path] = {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([*"abs:-[]{}&*!|>'\"%@`,#? \n\t~0é\x85\u2028", "suites: ", "<<: ", "*a", "&a "])).map(
         "".join

@@ -1,18 +1,18 @@
 """``maestro.yaml`` and its absence: from a project's folder to a checked configuration.
 
-``load_config`` reads the file, or detects what the project needs where it says nothing; every problem comes at once, with
-file, line, column and what would be right. ``json_schema`` is what editors get, ``render`` writes a file,
+``load_config`` reads the file, or detects what the project needs where it says nothing; every problem comes at once,
+with file, line, column and what would be right. ``json_schema`` is what editors get, ``render`` writes a file,
 ``edit`` changes one and keeps its comments. All files are hostile: they are bounded, parsed, and never run.
 
->>> import tempfile, pathlib
+>>> import pathlib, tempfile
 >>> folder = tempfile.TemporaryDirectory()
->>> root = pathlib.Path(folder.name)
->>> _ = (root / "maestro.yaml").write_text("environment: {python: 3.10, install: [pytest]}\\nsuites:\\n  unit: {path: [tests]}\\n")
->>> load_config(root)
+>>> file = pathlib.Path(folder.name, "maestro.yaml")
+>>> _ = file.write_text("suites: {unit: {path: [tests]}}")
+>>> load_config(file.parent)
 Traceback (most recent call last):
-maestro.config.errors.ConfigError: maestro.yaml:3:10: unknown key 'path'; did you mean 'paths'?
->>> _ = (root / "maestro.yaml").write_text("environment: {python: 3.10, install: [pytest]}\\nsuites:\\n  unit: {paths: [tests]}\\n")
->>> load_config(root).suites[0].environment.python
+maestro.config.errors.ConfigError: maestro.yaml:1:17: unknown key 'path'; did you mean 'paths'?
+>>> _ = file.write_text("environment: {python: 3.10}, suites: {unit: {paths: [tests]}}".join("{}"))
+>>> load_config(file.parent).suites[0].environment.python
 '3.10'
 >>> folder.cleanup()
 """

@@ -61,7 +61,7 @@ def parse(text: str, file: str) -> Document:
     Raises
     ------
     ConfigError
-        If it is not YAML, repeats a key, is not a mapping, uses tags, or is larger than 1 MiB, 20,000 nodes or 32 levels.
+        If it is not YAML, repeats a key, is not a mapping, uses tags, or is over 1 MiB, 20,000 nodes or 32 levels.
     """
     if len(text) > MAX_BYTES:
         raise ConfigError([Problem(file, 1, 1, "the text is over 1 MiB", "a configuration must be smaller")])
@@ -90,8 +90,9 @@ def parse(text: str, file: str) -> Document:
     return document
 
 
-def _start(node: yaml.Node) -> Position:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def _start(found: yaml.Node | yaml.Event) -> Position:
+    mark = found.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _check_size(text: str, file: str) -> None:
@@ -105,10 +106,7 @@ def _check_size(text: str, file: str) -> None:
         nodes += isinstance(event, yaml.NodeEvent)
         if depth > MAX_DEPTH or nodes > MAX_NODES:
             what = f"over {MAX_DEPTH} levels deep" if depth > MAX_DEPTH else f"over {MAX_NODES} keys and values"
-            mark = event.start_mark
-            raise ConfigError(
-                [Problem(file, mark.line + 1, mark.column + 1, what, "a configuration is much smaller than this")]
-            )
+            raise ConfigError([Problem(file, *_start(event), what, "a configuration is much smaller than this")])
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:

@@ -185,8 +185,8 @@ def _end(node: yaml.Node) -> int:
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         if not isinstance(last, tuple):
-            return max(_end(last), node.start_mark.index)
-        return max(_end(last[1]), last[0].end_mark.index + 1)
+            return max(_end(last), int(node.start_mark.index))
+        return max(_end(last[1]), int(last[0].end_mark.index) + 1)
     return int(node.end_mark.index)
 
 
@@ -280,16 +280,7 @@ def _insert_key(
 ) -> str:
     parent = found[-1][1] if found else root
     if isinstance(parent, yaml.MappingNode) and (parent.flow_style or not parent.value):
-        entry = f"{scalar(name, flow=True)}: {_flow(value)}"
-        if not parent.value:
-            start = text.index("{", parent.start_mark.index) + 1
-            return text[:start] + entry + text[start:]
-        key, last = parent.value[-1]
-        at = max(_end(last), key.end_mark.index) if last.end_mark.index > key.end_mark.index else key.end_mark.index
-        if isinstance(last, yaml.ScalarNode) and last.start_mark.index == last.end_mark.index:
-            at = _after_colon(text, key)
-            return text[:at] + f" , {entry}" + text[at:]
-        return text[:at] + f", {entry}" + text[at:]
+        return _insert_in_flow(text, parent, f"{scalar(name, flow=True)}: {_flow(value)}")
     if isinstance(parent, yaml.MappingNode):
         return _insert_after(text, _end(parent), _rows(value, parent.start_mark.column, name))
     if found:
@@ -300,6 +291,18 @@ def _insert_key(
             return _replace_scalar_with(text, key, node, _flow({name: value}))
         return _fill_empty(text, key, node, _rows(value, key.start_mark.column + 2, name))
     return _insert_after(text, len(text), _rows(value, 0, name))
+
+
+def _insert_in_flow(text: str, parent: yaml.MappingNode, entry: str) -> str:
+    if not parent.value:
+        start = text.index("{", parent.start_mark.index) + 1
+        return text[:start] + entry + text[start:]
+    key, last = parent.value[-1]
+    if isinstance(last, yaml.ScalarNode) and last.start_mark.index == last.end_mark.index:
+        at = _after_colon(text, key)
+        return text[:at] + f" , {entry}" + text[at:]
+    at = max(_end(last), int(key.end_mark.index))
+    return text[:at] + f", {entry}" + text[at:]
 
 
 def _after_colon(text: str, key: yaml.ScalarNode) -> int:

@@ -37,7 +37,7 @@ def problems(document: Document, errors: Iterable[ErrorDetails]) -> list[Problem
 
 
 def _problem(document: Document, error: ErrorDetails) -> Problem:
-    kind, given, ctx = error["type"], error["input"], error.get("ctx", {})
+    kind = error["type"]
     path: Path = tuple(part for part in error["loc"] if part != "[key]")
     on_key = "[key]" in error["loc"]
     label = dotted(path)
@@ -46,26 +46,36 @@ def _problem(document: Document, error: ErrorDetails) -> Problem:
         return document.problem(path, f"unknown key '{path[-1]}'", suggest(str(path[-1]), known, "keys"), key=True)
     if kind == "missing":
         return document.problem(path[:-1], f"'{label}' is missing", f"add '{path[-1]}: {_example(path)}'", key=True)
+    what, remedy = _value(path, error, on_key=on_key)
+    return document.problem(path, what, remedy, key=on_key)
+
+
+def _value(path: Path, error: ErrorDetails, *, on_key: bool) -> tuple[str, str]:
+    """Say what is wrong with a value (or, with ``on_key``, a key), and what would be right."""
+    kind, given, ctx = error["type"], error["input"], error.get("ctx", {})
+    label = dotted(path)
+    what = f"'{label}' is {_show(given)}" if label else "the file does not hold keys"
+    remedy = f"write {_wanted(error)}, for example {_example(path)}"
     if kind == "value_error":
-        what, _, remedy = str(ctx.get("error", error["msg"])).partition("; ")
-        return document.problem(path, f"'{label}': {what}", remedy or f"write for example {_example(path)}", key=on_key)
-    if kind in ("enum", "literal_error"):
+        said, _, remedy = str(ctx.get("error", error["msg"])).partition("; ")
+        what, remedy = f"'{label}': {said}", remedy or f"write for example {_example(path)}"
+    elif kind in ("enum", "literal_error"):
         allowed = [v for v in _choices(path) if isinstance(v, str)]
-        return document.problem(path, f"'{label}' cannot be {_show(given)}", suggest(str(given), allowed, "values"))
-    if kind == "string_pattern_mismatch":
+        what, remedy = f"'{label}' cannot be {_show(given)}", suggest(str(given), allowed, "values")
+    elif kind == "string_pattern_mismatch":
         what = f"'{path[-1] if on_key else given}' cannot be a name"
         remedy = "begin with a letter or a digit, then letters, digits, '_', '-', '.' (at most 100)"
-        return document.problem(path, what, remedy, key=on_key)
-    if kind in ("too_short", "too_long"):
-        limit = ctx.get("min_length") if kind == "too_short" else ctx.get("max_length")
-        amount = f"at least {limit}" if kind == "too_short" else f"at most {limit}"
-        return document.problem(path, f"'{label}' holds {ctx.get('actual_length')} entries", f"give {amount}")
-    if kind in _LIMITS:
-        wanted = _LIMITS[kind].format(**ctx)
-        return document.problem(path, f"'{label}' is {_show(given)}", f"it must be {wanted}")
-    wanted = _WANTED.get(kind, error["msg"][:1].lower() + error["msg"][1:])
-    what = f"'{label}' is {_show(given)}" if label else "the file does not hold keys"
-    return document.problem(path, what, f"write {wanted}, for example {_example(path)}")
+    elif kind in ("too_short", "too_long"):
+        amount = f"at least {ctx['min_length']}" if kind == "too_short" else f"at most {ctx['max_length']}"
+        what, remedy = f"'{label}' holds {ctx.get('actual_length')} entries", f"give {amount}"
+    elif kind in _LIMITS:
+        remedy = f"it must be {_LIMITS[kind].format(**ctx)}"
+    return what, remedy
+
+
+def _wanted(error: ErrorDetails) -> str:
+    message = error["msg"]
+    return _WANTED.get(error["type"], message[:1].lower() + message[1:])
 
 
 def dotted(path: Path) -> str:

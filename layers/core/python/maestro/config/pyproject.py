@@ -37,7 +37,7 @@ def read(data: Mapping[str, Any]) -> Pyproject:
     )
     if not found.installable:
         found.dependencies = _texts(project.get("dependencies"))
-    groups = {canonicalize_name(k): v for k, v in _table(data, "dependency-groups").items()}
+    groups: dict[str, Any] = {canonicalize_name(k): v for k, v in _table(data, "dependency-groups").items()}
     wanted = [g for g in _TEST_GROUPS if g in groups] or [g for g in ("dev",) if g in groups]
     for group in wanted:
         found.test_lines += _group(groups, group, ())
@@ -122,9 +122,7 @@ def _bounded(sign: str, text: str) -> str:
         release = Version(text).release
     except InvalidVersion:
         return ""
-    if sign == "^":
-        keep = next((i for i, n in enumerate(release) if n), len(release) - 1)
-    else:
-        keep = min(1, len(release) - 1)
+    first = next((i for i, number in enumerate(release) if number), len(release) - 1)
+    keep = first if sign == "^" else min(1, len(release) - 1)
     upper = [*release[:keep], release[keep] + 1]
     return f">={text},<{'.'.join(map(str, upper))}"

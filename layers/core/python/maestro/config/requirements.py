@@ -30,17 +30,8 @@ def normalise(line: str, root: Path | None = None) -> str:
         raise ValueError("an empty line; write a requirement such as 'requests>=2.31'")
     if "\n" in text or "\0" in text:
         raise ValueError("several lines in one; write one requirement for each item of the list")
-    option = _OPTION.fullmatch(text)
-    if option:
-        flag, target = _SHORT.get(option[1], option[1]), option[2].strip()
-        if flag == "-e":
-            if not _URL.match(target):
-                _check_inside(target.partition("[")[0], root)
-        else:
-            _check_file(target, root)
-        return f"{flag} {target}"
     if text.startswith("-"):
-        raise ValueError(f"installer option {text!r}; only -r FILE, -c FILE and -e PATH are understood here")
+        return _option(text, root)
     if _LOCAL.fullmatch(text):
         _check_inside(text.partition("[")[0], root)
         return text
@@ -55,6 +46,18 @@ def normalise(line: str, root: Path | None = None) -> str:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{text!r} is not a requirement ({reason}); {_suggest(text)}") from error
     return text
+
+
+def _option(text: str, root: Path | None) -> str:
+    option = _OPTION.fullmatch(text)
+    if not option:
+        raise ValueError(f"installer option {text!r}; only -r FILE, -c FILE and -e PATH are understood here")
+    flag, target = _SHORT.get(option[1], option[1]), option[2].strip()
+    if flag != "-e":
+        _check_file(target, root)
+    elif not _URL.match(target):
+        _check_inside(target.partition("[")[0], root)
+    return f"{flag} {target}"
 
 
 def name_of(line: str) -> str | None:

@@ -131,14 +131,14 @@ class Section(BaseModel):
 class EnvironmentSection(Section):
     """What the suites run in. What is left out is detected from the project."""
 
-    python: Python | None = Field(None, description="The version of Python, or the path of an interpreter.")
+    python: Python | None = Field(default=None, description="The version of Python, or the path of an interpreter.")
     install: tuple[Requirement, ...] | None = Field(
-        None,
+        default=None,
         description="What to install: requirement lines, '-r FILE', '-c FILE', '-e .'.",
         examples=[["-e .", "pytest>=8"]],
     )
     pythonpath: tuple[ProjectPath, ...] | None = Field(
-        None, description="Folders from which tests import, relative to the project's.", examples=[["src"]]
+        default=None, description="Folders from which tests import, relative to the project's.", examples=[["src"]]
     )
     variables: dict[Variable, Text] = Field(
         default_factory=dict, description="Environment variables of the tests.", examples=[{"TZ": "UTC"}]
@@ -157,35 +157,37 @@ class Service(Section):
 
     url: Url = Field(description="Where it answers.", examples=["http://127.0.0.1:8080"])
     health: Health | None = Field(
-        None, description="The path, or the URL, that answers 2xx when it is well.", examples=["/health"]
+        default=None, description="The path, or the URL, that answers 2xx when it is well.", examples=["/health"]
     )
 
 
 class SuiteSection(Section):
     """One set of checks with one tool."""
 
-    kind: SuiteKind = Field(SuiteKind.TEST, description="What is checked.", examples=["test"])
+    kind: SuiteKind = Field(default=SuiteKind.TEST, description="What is checked.", examples=["test"])
     adapter: Literal["pytest", "mypy", "ruff", "build"] | None = Field(
-        None, description="The tool; without it, the usual one of the kind.", examples=["pytest"]
+        default=None, description="The tool; without it, the usual one of the kind.", examples=["pytest"]
     )
     paths: tuple[ProjectPath, ...] = Field(
-        (), description="What to check; empty: the tool's own choice.", examples=[["tests"]]
+        default=(), description="What to check; empty: the tool's own choice.", examples=[["tests"]]
     )
-    args: tuple[Text, ...] = Field((), description="Further arguments of the tool.", examples=[["-m", "not slow"]])
+    args: tuple[Text, ...] = Field(
+        default=(), description="Further arguments of the tool.", examples=[["-m", "not slow"]]
+    )
     matrix: dict[Variable, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Values to combine, one suite each: 'python', or the name of an environment variable.",
         examples=[{"python": ["3.11", "3.12"]}],
     )
-    needs: tuple[str, ...] = Field((), description="Suites that must end first.", examples=[["unit"]])
+    needs: tuple[str, ...] = Field(default=(), description="Suites that must end first.", examples=[["unit"]])
     timeout: Annotated[float, Field(gt=0, le=840, allow_inf_nan=False)] = Field(
-        300.0, description="Seconds that one test may take.", examples=[30]
+        default=300.0, description="Seconds that one test may take.", examples=[30]
     )
     retries: Annotated[int, Field(ge=0, le=10)] = Field(
-        2, description="How often a failed test is run again to tell flaky from broken.", examples=[2]
+        default=2, description="How often a failed test is run again to tell flaky from broken.", examples=[2]
     )
-    target_time: Seconds | None = Field(None, description="Seconds that the suite should take.", examples=[60])
-    executor: Literal["lambda"] = Field("lambda", description="Where it runs.", examples=["lambda"])
+    target_time: Seconds | None = Field(default=None, description="Seconds that the suite should take.", examples=[60])
+    executor: Literal["lambda"] = Field(default="lambda", description="Where it runs.", examples=["lambda"])
     environment: SuiteEnvironment = Field(
         default_factory=SuiteEnvironment, description="What differs from 'environment'.", examples=[{"python": "3.12"}]
     )
@@ -210,9 +212,9 @@ class SuiteSection(Section):
 class Thresholds(Section):
     """The least confidence (0 to 1) of each tier; below the last a repair is only reported."""
 
-    applied: Probability = Field(0.90, description="Applied.", examples=[0.9])
-    review: Probability = Field(0.75, description="Applied, for review.", examples=[0.75])
-    pull_request: Probability = Field(0.60, description="Proposed as a pull request.", examples=[0.6])
+    applied: Probability = Field(default=0.90, description="Applied.", examples=[0.9])
+    review: Probability = Field(default=0.75, description="Applied, for review.", examples=[0.75])
+    pull_request: Probability = Field(default=0.60, description="Proposed as a pull request.", examples=[0.6])
 
     @model_validator(mode="after")
     def _descend(self) -> "Thresholds":
@@ -224,34 +226,34 @@ class Thresholds(Section):
 class HealingConfig(Section):
     """Whether and how failures are repaired."""
 
-    enabled: bool = Field(True, description="Whether failures are repaired at all.", examples=["true"])
+    enabled: bool = Field(default=True, description="Whether failures are repaired at all.", examples=["true"])
     strategies: tuple[Strategy, ...] = Field(
-        tuple(Strategy), description="The strategies that may be tried.", examples=[["dependency_fix"]]
+        default=tuple(Strategy), description="The strategies that may be tried.", examples=[["dependency_fix"]]
     )
     thresholds: Thresholds = Field(
         default_factory=Thresholds, description="The confidence of each tier.", examples=[{"applied": 0.9}]
     )
     allow: tuple[str, ...] = Field(
-        (), description="Patterns of files that a repair may touch; empty: all.", examples=[["tests/**"]]
+        default=(), description="Patterns of files that a repair may touch; empty: all.", examples=[["tests/**"]]
     )
     protect: tuple[str, ...] = Field(
-        (".git/**", ".github/**", ".gitlab-ci.yml", ".maestro/**"),
+        default=(".git/**", ".github/**", ".gitlab-ci.yml", ".maestro/**"),
         description="Patterns of files that no repair may touch.",
         examples=[["migrations/**"]],
     )
     approval: Literal["never", "review", "always"] = Field(
-        "never",
+        default="never",
         description="Which repairs wait for a person: none, those below the applied tier, all.",
         examples=["review"],
     )
     delivery: Literal["diff", "commit", "pull_request", "comment"] = Field(
-        "diff", description="How repairs are delivered, beside the diff that is always made.", examples=["diff"]
+        default="diff", description="How repairs are delivered, beside the diff that is always made.", examples=["diff"]
     )
     max_attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        6, description="Rounds of repair for one failure.", examples=[6]
+        default=6, description="Rounds of repair for one failure.", examples=[6]
     )
     max_concurrent_repairs: Annotated[int, Field(ge=1, le=64)] = Field(
-        4, description="Failures that are repaired at once.", examples=[4]
+        default=4, description="Failures that are repaired at once.", examples=[4]
     )
 
 
@@ -259,21 +261,24 @@ class QualityGates(Section):
     """What a run must fulfil beyond having no failed test; a gate that is left out does not hold anyone up."""
 
     min_pass_rate: Probability | None = Field(
-        None, description="Least share of passed among all that ran, 0 to 1.", examples=[0.99]
+        default=None, description="Least share of passed among all that ran, 0 to 1.", examples=[0.99]
     )
-    max_flaky: Count | None = Field(None, description="Most flaky tests.", examples=[3])
-    max_skipped: Count | None = Field(None, description="Most skipped tests.", examples=[10])
-    max_seconds: Seconds | None = Field(None, description="Longest wall time of the run.", examples=[600])
+    max_failures: Count | None = Field(default=None, description="Most failed tests and errors.", examples=[0])
+    max_flaky: Count | None = Field(default=None, description="Most flaky tests.", examples=[3])
+    max_skipped: Count | None = Field(default=None, description="Most skipped tests.", examples=[10])
+    max_seconds: Seconds | None = Field(default=None, description="Longest wall time of the run.", examples=[600])
 
 
 class Notifications(Section):
     """Who hears how a run ended."""
 
     webhooks: tuple[WebUrl, ...] = Field(
-        (), description="Addresses that receive the summary by POST.", examples=[["https://hooks.example.com/maestro"]]
+        default=(),
+        description="Addresses that receive the summary by POST.",
+        examples=[["https://hooks.example.com/maestro"]],
     )
     events: tuple[Literal["passed", "failed", "healed", "error", "cancelled"], ...] = Field(
-        (RunStatus.FAILED.value, RunStatus.HEALED.value, RunStatus.ERROR.value),
+        default=(RunStatus.FAILED.value, RunStatus.HEALED.value, RunStatus.ERROR.value),
         description="The ends of a run that are told.",
         examples=[["failed", "error"]],
     )
@@ -283,7 +288,7 @@ class File(Section):
     """A whole ``maestro.yaml``."""
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w .@/+-]{0,127}$")] | None = Field(
-        None, description="The project's name.", examples=["shop"]
+        default=None, description="The project's name.", examples=["shop"]
     )
     extends: Literal[TEMPLATES] | None = Field(  # type: ignore[valid-type]
         None, description="A template whose values hold where this file says nothing.", examples=["python-pytest"]
@@ -297,7 +302,7 @@ class File(Section):
         examples=[{"api": {"url": "http://127.0.0.1:8080", "health": "/health"}}],
     )
     suites: Annotated[dict[SuiteName, SuiteSection], Field(min_length=1, max_length=200)] | None = Field(
-        None, description="What to check.", examples=[{"unit": {"paths": ["tests"]}}]
+        default=None, description="What to check.", examples=[{"unit": {"paths": ["tests"]}}]
     )
     quality_gates: QualityGates = Field(
         default_factory=QualityGates, description="What a run must fulfil.", examples=[{"max_flaky": 3}]

@@ -11,7 +11,7 @@ _MAX_STEPS = 10_000
 
 @dataclass(slots=True)
 class Setup:
-    """The literal arguments of ``setup(...)``; what is computed is left out. ``line`` is that of ``python_requires``."""
+    """The literal arguments of ``setup(...)``, and the line of ``python_requires``; what is computed is left out."""
 
     name: str = ""
     python_requires: str = ""
@@ -33,9 +33,9 @@ def read(text: str) -> Setup:
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             names[node.targets[0].id] = node.value
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node.func) == "setup":
-            arguments = {k.arg: k.value for k in node.keywords if k.arg}
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and _called(call.func) == "setup":
+            arguments = {k.arg: k.value for k in call.keywords if k.arg}
             _take(found, arguments, _Literals(names))
             break
     return found
@@ -76,10 +76,8 @@ class _Literals:
         self.steps += 1
         if node is None or depth > 20 or self.steps > _MAX_STEPS:  # noqa: PLR2004 - names that refer to each other
             return None
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.Name):
-            return self.value(self.names.get(node.id), depth + 1)
+        if isinstance(node, ast.Constant | ast.Name):
+            return node.value if isinstance(node, ast.Constant) else self.value(self.names.get(node.id), depth + 1)
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             return [self.value(e, depth + 1) for e in node.elts]
         if isinstance(node, ast.Dict):

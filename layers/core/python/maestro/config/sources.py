@@ -1,4 +1,4 @@
-"""The files in which Python projects declare what they need: pyproject.toml, setup.py, setup.cfg, tox.ini, requirements."""
+"""Where Python projects declare what they need: pyproject.toml, setup.py, setup.cfg, tox.ini, requirement files."""
 
 import configparser
 import re

@@ -56,10 +56,8 @@ def estimate(collection: Collection, durations: Mapping[str, float]) -> Estimate
     known = [d is not None and 0 <= d < _LONGEST_CREDIBLE for d in recorded]
     ends = list(accumulate(count for _, count in runs))
     modules = list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
-    if all(known):
-        seconds = [d for d in recorded if d is not None]
-    else:
-        seconds = _fill(recorded, known, modules)
+    complete = all(known)
+    seconds = [d for d in recorded if d is not None] if complete else _fill(recorded, known, modules)
     return Estimates(tests, files, places, seconds, [0.0, *accumulate(seconds)], known, modules, in_order)
 
 

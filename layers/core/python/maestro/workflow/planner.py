@@ -109,7 +109,7 @@ def plan_chunks(
         expected_seconds=seconds,
         expected_cost_usd=chunks_cost(len(chunks), busy, memory_mb),
         concurrency=workers,
-        ideal_seconds=max(work.total / workers, max(work.seconds)),
+        ideal_seconds=max(work.total / workers, *work.seconds),
     )
 
 
@@ -121,7 +121,7 @@ def _fewest(work: Estimates, most: int, target_time: float, overhead: float) -> 
 
 def _cut(work: Estimates, workers: int, overhead: float, limit: float) -> tuple[list[list[Piece]], float]:
     """Return the pieces of every chunk, in order, and the expected wall time."""
-    groups = [[(0, len(work.tests))]] if workers == 1 else _guided(work, workers, overhead)
+    groups = [list(work.modules)] if workers == 1 else _guided(work, workers, overhead)
     bounded = [part for group in groups for part in _bounded(work, group, limit * _FILL_OF_LIMIT)]
     return bounded, makespan([sum(map(work.weight, group)) + overhead for group in bounded], workers)
 
@@ -209,7 +209,7 @@ def _last_round(work: Estimates, queue: list[Piece], free: list[float], overhead
         late = max(begin + overhead + sum(map(work.weight, group)) for begin, group in filled if group) - end
         if late < best[0]:
             best = (late, filled)
-        if late <= max(_LEVEL * end, overhead / 20):
+        if late <= max(_LEVEL * end, overhead / 2):
             break
     return [group for _, group in sorted(best[1]) if group]
 
