@@ -20,7 +20,7 @@ def add(project: Project, tree: SourceTree, added: Sequence[str]) -> dict[str, s
 
     def change(old: str) -> str:
         for line in added:
-            old = edit.add_requirement(old, line)
+            old = edit.add_requirement(old, line, base=project.environment.install)
         return old
 
     return _edited(project, tree, change)
@@ -30,7 +30,7 @@ def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement])
     """Return the edit that states these requirements instead of what was stated of the same distributions."""
     from maestro.config import edit
 
-    stated = stated_names(project)
+    stated, base = stated_names(project), project.environment.install
     path, text = _configuration(project, tree)
     if path and not project.config_file:
         return {path: _replace_lines(text, replaced)}
@@ -38,7 +38,11 @@ def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement])
     def change(old: str) -> str:
         for want in replaced:
             name = stated.get(canonical(want.name))
-            old = edit.replace_requirement(old, name, str(want)) if name else edit.add_requirement(old, str(want))
+            old = (
+                edit.replace_requirement(old, name, str(want), base=base)
+                if name
+                else edit.add_requirement(old, str(want), base=base)
+            )
         return old
 
     return _edited(project, tree, change)

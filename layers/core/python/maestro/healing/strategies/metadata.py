@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
 from maestro.healing.sourcetree import SourceTree
@@ -14,29 +15,42 @@ from maestro.healing.strategies.names import canonical
 
 _REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in", "dev*.txt", "test*.txt")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+_TOX_FACTORS = re.compile(r"^([\w,{}.!-]+):\s+")
 _NAME = re.compile(r"(?m)^Name:[ \t]*(\S+)")
 _VERSION = re.compile(r"(?m)^Version:[ \t]*(\S+)")
 
 
-def requirements(tree: SourceTree) -> Iterator[Requirement]:
-    """Yield every requirement that the project's own files state, extras and test requirements included."""
-    for line in _lines(tree):
+def requirements(tree: SourceTree, python: tuple[int, int] | None = None) -> Iterator[Requirement]:
+    """Yield every requirement that the project's own files state, extras and test requirements included.
+
+    With ``python``, those that are meant for other versions of Python are left out.
+    """
+    for line in _lines(tree, python):
         text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;\\").strip()
         if not text or text.startswith(("-", "http", "git+")):
             continue
         try:
-            yield Requirement(text)
+            requirement = Requirement(text)
         except InvalidRequirement:
             continue
+        if python is None or requirement.marker is None or _applies(requirement.marker, python):
+            yield requirement
 
 
-def _lines(tree: SourceTree) -> Iterator[str]:
+def _applies(marker: Marker, python: tuple[int, int]) -> bool:
+    version = f"{python[0]}.{python[1]}"
+    return marker.evaluate({"python_version": version, "python_full_version": version + ".0", "extra": ""}) or (
+        "extra" in str(marker)
+    )
+
+
+def _lines(tree: SourceTree, python: tuple[int, int] | None) -> Iterator[str]:
     for path in tree.files:
         if any(fnmatch(path, pattern) for pattern in _REQUIREMENT_FILES):
             yield from (tree.text(path) or "").splitlines()
     yield from _toml_strings(tree.text("pyproject.toml") or "")
     for path in ("setup.cfg", "tox.ini"):
-        yield from _ini_lines(tree.text(path) or "")
+        yield from _ini_lines(tree.text(path) or "", python)
     yield from _setup_strings(tree.text("setup.py") or "")
 
 
@@ -66,7 +80,7 @@ def _poetry_range(want: str) -> str:
     return "" if want == "*" or not re.match(r"[<>=!]", want) else want
 
 
-def _ini_lines(text: str) -> Iterator[str]:
+def _ini_lines(text: str, python: tuple[int, int] | None) -> Iterator[str]:
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
@@ -77,7 +91,10 @@ def _ini_lines(text: str) -> Iterator[str]:
             whole = section == "options.extras_require"
             if whole or option in ("deps", "install_requires", "tests_require", "requires", "requires-dist"):
                 for line in value.splitlines():
-                    yield re.sub(r"^[\w,{}.!-]+:\s+", "", line.strip())  # tox: "py27: mock"
+                    found = _TOX_FACTORS.match(line.strip())  # "py27,py34: mock"
+                    versions = re.findall(r"py(\d)(\d+)", found[1]) if found else []
+                    if python is None or not versions or (str(python[0]), str(python[1])) in versions:
+                        yield line.strip()[found.end() :] if found else line.strip()
 
 
 def _setup_strings(text: str) -> Iterator[str]:
@@ -95,9 +112,11 @@ def _setup_strings(text: str) -> Iterator[str]:
                 yield from node.value.splitlines()
 
 
-def stated_requirement(tree: SourceTree, distribution: str) -> Requirement | None:
+def stated_requirement(
+    tree: SourceTree, distribution: str, python: tuple[int, int] | None = None
+) -> Requirement | None:
     """Return the project's own requirement on a distribution; one with a version range before one without."""
-    found = [r for r in requirements(tree) if canonical(r.name) == canonical(distribution) and r.url is None]
+    found = [r for r in requirements(tree, python) if canonical(r.name) == canonical(distribution) and r.url is None]
     ranged = [r for r in found if r.specifier]
     return (ranged or found or [None])[0]
 

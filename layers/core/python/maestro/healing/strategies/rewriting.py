@@ -87,6 +87,7 @@ class _Bindings(cst.CSTVisitor):
     def __init__(self) -> None:
         self.imported: dict[str, str] = {}
         self.assigned: set[str] = set()
+        self.modules: set[str] = set()  # imported in full, so that "a.b.c" can be written as it is
 
     def visit_Import(self, node: cst.Import) -> None:
         for alias in node.names:
@@ -95,6 +96,7 @@ class _Bindings(cst.CSTVisitor):
                 self.imported[alias.asname.name.value] = name
             else:
                 self.imported[name.partition(".")[0]] = name.partition(".")[0]
+                self.modules.add(name)
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         if node.relative or node.module is None or isinstance(node.names, cst.ImportStar):
@@ -285,7 +287,8 @@ class _Mover(cst.CSTTransformer):
             if qualified == parent and local not in self.bindings.assigned:
                 return f"{local}.{last}"
         if parent.startswith(bound + "."):
-            self.needed[parent] = ""
+            if not (base == bound and parent in self.bindings.modules):
+                self.needed[parent] = ""
             return f"{base}{parent[len(bound) :]}.{last}"
         top = parent.partition(".")[0]
         taken = top in self.bindings.assigned or self.bindings.imported.get(top, top) != top

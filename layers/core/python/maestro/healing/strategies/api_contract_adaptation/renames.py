@@ -90,7 +90,7 @@ def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]
         if number >= _BROAD_LIMIT:
             break
         text = source.text
-        used = {old: new for old, new in moves.items() if old.rpartition(".")[2] in text}
+        used = {old: new for old, new in moves.items() if _mentions(text, old)}
         if used:
             force = source.path in lines and not _unguarded_change(text, used)
             text = moved(text, used, guarded=force) or text
@@ -101,6 +101,12 @@ def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]
         if text != source.text:
             edits[source.path] = text
     return edits
+
+
+def _mentions(text: str, qualified: str) -> bool:
+    """Whether a source may use a qualified name: it has the name, and the module that it came from."""
+    module, _, name = qualified.rpartition(".")
+    return name in text and module.partition(".")[0] in text and module.rpartition(".")[2] in text
 
 
 def _unguarded_change(text: str, used: Mapping[str, str]) -> bool:

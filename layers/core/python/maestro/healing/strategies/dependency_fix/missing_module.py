@@ -106,7 +106,7 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
     want = Requirement(candidate)
     if evidence.installed(want.name) and not want.specifier:
         return
-    stated = None if want.specifier else stated_requirement(evidence.tree, want.name)
+    stated = None if want.specifier else stated_requirement(evidence.tree, want.name, evidence.python)
     if stated is None:
         yield Found(candidate, why, 0.85 if "table" in why else 0.7)
         return

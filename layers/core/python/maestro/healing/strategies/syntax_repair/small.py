@@ -34,11 +34,13 @@ class SmallSyntax:
         at = min(max(place[1] - 1, 0), max(len(lines) - 1, 0))
         seen: set[str] = set()
         for words, prior, fix in _FIXES:
+            rank = 0
             for new in fix(lines, at):
                 code = "".join(new)
                 if code != text and code not in seen and parse(code, evidence.python) is not None:
                     seen.add(code)
-                    yield Proposal({place[0]: code}, f"{place[0]}:{place[1]}: {words}", prior)
+                    yield Proposal({place[0]: code}, f"{place[0]}:{place[1]}: {words}", max(prior - 0.15 * rank, 0.05))
+                    rank += 1
 
 
 def _end(line: str) -> tuple[str, str]:

@@ -1,0 +1,149 @@
+"""Real little projects on disk, a package index on 127.0.0.1, and failures as the capture plugin records them."""
+
+import ast
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from maestro.healing.base import Project
+from maestro.healing.candidates import propose
+from maestro.model import (
+    Candidate,
+    EnvironmentFacts,
+    EnvironmentSpec,
+    ErrorKind,
+    Facts,
+    Failure,
+    Frame,
+    Phase,
+    Severity,
+)
+
+INDEX: dict[str, list[tuple[str, str]]] = {
+    "pyyaml": [("6.0", "2021-10-13")],
+    "mock": [("5.2.0", "2025-01-01")],
+    "paste": [("3.10.1", "2024-01-01")],
+    "whatever": [("0.7", "2022-01-01")],
+    "widgets": [("1.0.0", "2018-01-01"), ("1.4.0", "2019-01-01"), ("2.0.0", "2021-01-01"), ("2.1.0", "2023-01-01")],
+    "gadgets": [("0.9", "2018-06-01"), ("1.0", "2022-01-01")],
+    "markupsafe": [("1.1.1", "2019-02-23"), ("2.0.1", "2021-05-18"), ("2.1.0", "2022-02-17"), ("3.0.4", "2025-09-01")],
+    "demo": [("1.0", "2019-06-01"), ("1.1", "2020-06-01")],
+}
+
+
+class _Index(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.path.strip("/").rpartition("/")[2]
+        releases = INDEX.get(name)
+        self.send_response(200 if releases else 404)
+        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.end_headers()
+        files = [
+            {"filename": f"{name}-{v}.tar.gz", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}} for v, day in releases or ()
+        ]
+        self.wfile.write(json.dumps({"name": name, "files": files, "meta": {"api-version": "1.1"}}).encode())
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def index() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Index)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Bench:
+    """A project under repair: write it, fail it, look at what is proposed, apply it."""
+
+    def __init__(self, root: Path, index: str) -> None:
+        self.root, self.index = root, index
+        self.python = "3.12"
+        self.distributions: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
+        self.install: tuple[str, ...] = ("pytest",)
+        self.protect: tuple[str, ...] = ()
+        self.config_file = "maestro.yaml"
+        self.write({"maestro.yaml": "project: demo\nenvironment:\n  python: '3.12'\n  install:\n  - pytest\n"})
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text), newline="")
+
+    @property
+    def project(self) -> Project:
+        return Project(
+            self.root,
+            EnvironmentSpec(self.python, self.install),
+            EnvironmentFacts("0", self.python, self.distributions, self.modules),
+            self.config_file,
+            ("tests",),
+            self.protect,
+            {"UV_DEFAULT_INDEX": self.index},
+        )
+
+    def propose(self, failure: Failure, **options: Any) -> list[Candidate]:
+        return propose(failure, self.project, **options)
+
+    def apply(self, candidate: Candidate) -> None:
+        subprocess.run(["git", "apply", "-"], input=candidate.patch.encode(), cwd=self.root, check=True, capture_output=True)
+        for path in self.root.rglob("*.py"):
+            ast.parse(path.read_bytes())
+
+    def read(self, name: str) -> str:
+        return (self.root / name).read_bytes().decode()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, index: str, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    assert shutil.which("git")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    root = tmp_path / "project"
+    root.mkdir()
+    return Bench(root, index)
+
+
+@pytest.fixture
+def fail() -> Callable[..., Failure]:
+    def make(
+        exception: str,
+        message: str,
+        *,
+        tests: tuple[str, ...] = ("tests/test_demo.py::test_it",),
+        file: str = "tests/test_demo.py",
+        line: int = 1,
+        text: str = "",
+        attributes: Mapping[str, Any] | None = None,
+        assertion: Mapping[str, Any] | None = None,
+        versions: Mapping[str, str] | None = None,
+        frames: tuple[Frame, ...] | None = None,
+    ) -> Failure:
+        shown = (Frame(file, line, "test_it", in_project=True),) if frames is None else frames
+        facts = Facts(
+            Phase.CALL,
+            exception,
+            message,
+            attributes=attributes or {},
+            assertion=assertion or {},
+            frames=shown,
+            versions=versions or {},
+            text=text or f"E   {exception}: {message}\n{file}:{line}: {exception}",
+        )
+        return Failure("f1", ErrorKind.TEST_FAILURE, Severity.HIGH, "s", "c", tests, "tests", f"{exception}: {message}", facts)
+
+    return make

@@ -1,0 +1,185 @@
+"""What must be installed, and which versions."""
+
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from maestro.healing.strategies.index import IndexUnavailableError, releases
+from maestro.model import Failure, Frame, Strategy
+
+from conftest import Bench
+
+Fail = Callable[..., Failure]
+DEPENDENCY = (Strategy.DEPENDENCY_FIX,)
+
+
+def installs(bench: Bench) -> list[str]:
+    return list(yaml.safe_load(bench.read("maestro.yaml"))["environment"]["install"])
+
+
+@pytest.mark.parametrize(
+    ("module", "python", "expected"),
+    [
+        ("yaml", "3.12", "PyYAML"),
+        ("paste", "3.12", "Paste"),
+        ("pkg_resources", "3.12", "setuptools<81"),
+        ("distutils", "3.12", "setuptools<81"),
+        ("nose", "3.12", "pynose"),
+        ("nose", "3.8", "nose"),
+        ("whatever", "3.12", "whatever"),
+        ("whatever.sub.module", "3.12", "whatever"),
+    ],
+)
+def test_a_missing_module_gets_its_distribution(bench: Bench, fail: Fail, module: str, python: str, expected: str) -> None:
+    bench.python = python
+    bench.write({"tests/test_demo.py": f"import {module}\n"})
+    if module == "nose" and python == "3.8":
+        bench.write({"setup.py": "from setuptools import setup\nsetup(name='x', tests_require=['nose'])\n"})
+    candidates = bench.propose(fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module}), strategies=DEPENDENCY)
+    bench.apply(candidates[0])
+    assert installs(bench) == ["pytest", expected]
+
+
+@pytest.mark.parametrize("module", ["no_such_distribution_at_all", "pyyamll", "_private", "demo", "helpers", "tkinter", "StringIO"])
+def test_what_is_never_installed(bench: Bench, fail: Fail, module: str) -> None:
+    bench.write({"demo/__init__.py": "", "tests/helpers.py": "", "tests/test_demo.py": f"import {module}\n"})
+    failure = fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module})
+    assert bench.propose(failure, strategies=DEPENDENCY) == []
+
+
+def test_the_projects_own_range_is_used(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "setup.cfg": "[options.extras_require]\ntest =\n    widgets[fast]>=1.2,<2\n",
+            "tox.ini": "[testenv]\ndeps =\n    py27: widgets<1.1\n",
+            "tests/test_demo.py": "import widgets\n",
+        }
+    )
+    candidates = bench.propose(fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"}))
+    bench.apply(candidates[0])
+    assert installs(bench) == ["pytest", "widgets[fast]<2,>=1.2"]
+    assert not any("<1.1" in c.summary for c in candidates)
+
+
+def test_the_files_other_missing_modules_come_along(bench: Bench, fail: Fail) -> None:
+    bench.modules = {"pytest": "pytest"}
+    bench.write(
+        {
+            "requirements-dev.txt": "gadgets\n",
+            "tests/test_demo.py": "import os\nimport widgets\nimport gadgets\nimport pytest\ntry:\n    import yaml\nexcept ImportError:\n    yaml = None\n",
+        }
+    )
+    failure = fail("ModuleNotFoundError", "No module named 'widgets'", line=2, attributes={"module": "widgets"})
+    bench.apply(bench.propose(failure)[1])
+    assert installs(bench) == ["pytest", "widgets", "gadgets"]
+
+
+def test_mock_is_rewritten_rather_than_installed_but_both_are_proposed(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "import mock\n\nX = mock.Mock()\n"})
+    candidates = bench.propose(fail("ModuleNotFoundError", "No module named 'mock'", attributes={"module": "mock"}))
+    assert [c.generator for c in candidates] == ["catalogue_rename", "missing_module"]
+    bench.apply(candidates[0])
+    assert bench.read("tests/test_demo.py").startswith("from unittest import mock\n")
+
+
+@pytest.mark.parametrize("message", ["You must have widgets installed to use this", "widgets is not installed", "Run: pip install widgets"])
+def test_a_message_that_names_a_distribution(bench: Bench, fail: Fail, message: str) -> None:
+    bench.write({"demo.py": ""})
+    bench.apply(bench.propose(fail("ImportError", message))[0])
+    assert installs(bench) == ["pytest", "widgets"]
+
+
+def test_a_missing_fixture(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "def test_it(mocker):\n    pass\n"})
+    failure = fail("FixtureLookupError", "fixture 'mocker' not found", attributes={"fixture": "mocker", "available": []})
+    bench.apply(bench.propose(failure)[0])
+    assert installs(bench) == ["pytest", "pytest-mock"]
+
+
+def test_a_fixture_of_the_project_is_not_a_plugins(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/a/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef mocker():\n    return 1\n"})
+    failure = fail("FixtureLookupError", "fixture 'mocker' not found", attributes={"fixture": "mocker"})
+    assert bench.propose(failure) == []
+
+
+def test_unrecognized_options(bench: Bench, fail: Fail) -> None:
+    message = "error: unrecognized arguments: --cov=demo --cov-report=term"
+    bench.apply(bench.propose(fail("UsageError", message, tests=("<session>",), frames=()))[0])
+    assert installs(bench) == ["pytest", "pytest-cov"]
+
+
+def test_pins_are_workarounds_below_the_adaptation_and_start_at_the_known_removal(bench: Bench, fail: Fail) -> None:
+    bench.distributions, bench.modules = {"markupsafe": "3.0.4"}, {"markupsafe": "markupsafe"}
+    bench.install = ("pytest", "markupsafe==3.0.4")
+    bench.write({"maestro.yaml": "environment:\n  python: '3.12'\n  install: [pytest, markupsafe==3.0.4]\n", "demo.py": "from markupsafe import soft_unicode\n"})
+    message = "cannot import name 'soft_unicode' from 'markupsafe' (/x/markupsafe/__init__.py)"
+    candidates = bench.propose(fail("ImportError", message, file="demo.py"))
+
+    assert [c.workaround for c in candidates] == sorted(c.workaround for c in candidates)
+    assert candidates[0].generator == "catalogue_rename"
+    pins = [c for c in candidates if c.workaround]
+    bench.apply(pins[0])
+    assert installs(bench) == ["pytest", "markupsafe<2.1"]
+
+
+def test_an_error_inside_a_distribution_is_searched_back_in_time(bench: Bench, fail: Fail) -> None:
+    bench.distributions, bench.modules = {"widgets": "2.1.0"}, {"widgets": "widgets"}
+    bench.install = ("widgets==2.1.0",)
+    bench.write({"maestro.yaml": "environment:\n  install: [widgets==2.1.0]\n", "PKG-INFO": "Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n"})
+    frames = (
+        Frame("tests/test_demo.py", 3, "test_it", in_project=True),
+        Frame("/x/site-packages/widgets/core.py", 9, "load", in_project=False, distribution="widgets"),
+    )
+    candidates = bench.propose(fail("ValueError", "unknown format", frames=frames, versions={"widgets": "2.1.0"}))
+    assert candidates
+    assert all(c.workaround and c.generator == "version_pin" for c in candidates)
+    assert "widgets<2" in candidates[0].patch
+
+
+def test_a_family_goes_back_together(bench: Bench, fail: Fail) -> None:
+    bench.distributions = {"widgets": "2.1.0", "gadgets": "1.0"}
+    bench.modules = {"widgets": "widgets", "gadgets": "gadgets"}
+    bench.install = ("widgets==2.1.0", "gadgets==1.0")
+    bench.write(
+        {
+            "maestro.yaml": "environment:\n  install: [widgets==2.1.0, gadgets==1.0]\n",
+            "PKG-INFO": "Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n",
+            "setup.py": "from setuptools import setup\nsetup(name='demo', install_requires=['widgets', 'gadgets'])\n",
+        }
+    )
+    failure = fail("ImportError", "cannot import name 'old' from 'widgets' (/x/widgets.py)", file="demo.py")
+    family = [c for c in bench.propose(failure) if c.generator == "family_pin"]
+    bench.apply(family[0])
+    assert installs(bench) == ["widgets<2", "gadgets<1"]
+
+
+def test_requirements_file_in_use_is_edited(bench: Bench, fail: Fail) -> None:
+    (bench.root / "maestro.yaml").unlink()
+    bench.config_file = ""
+    bench.install = ("-r requirements-test.txt",)
+    bench.write({"requirements-test.txt": "pytest"})
+    bench.apply(bench.propose(fail("ModuleNotFoundError", "No module named 'yaml'", attributes={"module": "yaml"}))[0])
+    assert bench.read("requirements-test.txt") == "pytest\nPyYAML\n"
+
+
+def test_a_new_maestro_yaml_where_there_is_nothing_to_edit(bench: Bench, fail: Fail) -> None:
+    (bench.root / "maestro.yaml").unlink()
+    bench.config_file = ""
+    bench.write({"tests/test_demo.py": "import yaml\n\n\ndef test_it():\n    pass\n"})
+    bench.apply(bench.propose(fail("ModuleNotFoundError", "No module named 'yaml'", attributes={"module": "yaml"}))[0])
+    assert "PyYAML" in installs(bench)
+
+
+def test_the_index_knows_names_and_dates(index: str) -> None:
+    found = releases("Widgets", {"UV_DEFAULT_INDEX": index})
+    assert [str(r.version) for r in found] == ["1.0.0", "1.4.0", "2.0.0", "2.1.0"]
+    assert found[0].uploaded is not None
+    assert found[0].uploaded.year == 2018
+    assert releases("no-such", {"UV_DEFAULT_INDEX": index}) == ()
+
+
+@pytest.mark.parametrize("network", [{"UV_OFFLINE": "1"}, {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}])
+def test_an_index_that_cannot_be_asked_says_so(network: dict[str, str]) -> None:
+    with pytest.raises(IndexUnavailableError):
+        releases("widgets", network)

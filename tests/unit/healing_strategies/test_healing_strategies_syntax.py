@@ -1,0 +1,94 @@
+"""Sources that do not parse, and Python 2."""
+
+import ast
+from collections.abc import Callable
+
+import pytest
+
+from maestro.healing.strategies.syntax_repair.python2 import to_python3
+from maestro.model import Failure
+
+from conftest import Bench
+
+Fail = Callable[..., Failure]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "expected"),
+    [
+        ("def f(x)\n    return x\n", 1, "def f(x):\n    return x\n"),
+        ("class A  # comment\n    x = 1\n", 1, "class A:  # comment\n    x = 1\n"),
+        ("if True:\n        x = 1\n\ty = 2\n", 3, "if True:\n        x = 1\n        y = 2\n"),
+        ("x = foo(1, (2, 3)\ny = 2\n", 1, "x = foo(1, (2, 3))\ny = 2\n"),
+        ("x = [1, 2))\n", 1, None),
+        ("def f():\n    x = 1\n     y = 2\n    return x\n", 3, "def f():\n    x = 1\n    y = 2\n    return x\n"),
+        ("<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> other\n", 1, "x = 1\n"),
+        ("x = \u2018a\u2019\n", 1, "x = 'a'\n"),
+        ("async = 1\nprint(async)\n", 1, "async_ = 1\nprint(async_)\n"),
+        ("x = 'open\n", 1, "x = 'open'\n"),
+        ("d = {\n    'a': 1\n    'b': 2,\n}\n", 2, "d = {\n    'a': 1,\n    'b': 2,\n}\n"),
+    ],
+)
+def test_small_slips(bench: Bench, fail: Fail, source: str, line: int, expected: str | None) -> None:
+    bench.write({"tests/test_demo.py": source})
+    failure = fail(
+        "SyntaxError", "invalid syntax", line=line, attributes={"file": "/elsewhere/tests/test_demo.py", "line": line},
+        text=f'  File "/elsewhere/tests/test_demo.py", line {line}\nE   SyntaxError: invalid syntax',
+    )  # fmt: skip
+    candidates = bench.propose(failure)
+    if expected is None:
+        assert all(c.generator == "small_syntax" for c in candidates)
+        return
+    bench.apply(candidates[0])
+    assert bench.read("tests/test_demo.py") == expected
+
+
+def test_a_python_2_package_is_translated_as_a_whole_too(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "demo/__init__.py": "",
+            "demo/parser.py": "import re\r\nX = re.compile(ur'^(.)', re.M)\r\n",
+            "demo/other.py": "def f(d):\n    for k, v in d.iteritems():\n        print k, v\n    try:\n        pass\n    except (IOError), e:\n        raise ValueError, e\n",
+            "demo/names.py": "import StringIO\nOUT = StringIO.StringIO()\ntext = unicode('a')\n",
+            "tests/test_demo.py": "import demo.parser\n",
+        }
+    )
+    failure = fail(
+        "SyntaxError", "invalid syntax", file="demo/parser.py", line=2, attributes={"file": "demo/parser.py", "line": 2},
+        text='  File "/src/demo/parser.py", line 2\nE   SyntaxError: invalid syntax',
+    )  # fmt: skip
+
+    candidates = bench.propose(failure)
+    assert [c.generator for c in candidates] == ["python2_to_3"] * 3
+    bench.apply(candidates[0])
+
+    assert bench.read("demo/parser.py") == "import re\r\nX = re.compile(r'^(.)', re.M)\r\n"
+    assert "import io\n" in bench.read("demo/names.py")
+    assert "except (IOError) as e" in bench.read("demo/other.py")
+
+
+def test_a_python_2_module_is_never_installed(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "import StringIO\n\n\ndef test_it():\n    assert StringIO.StringIO('a').read() == 'a'\n"})
+    failure = fail("ModuleNotFoundError", "No module named 'StringIO'", attributes={"module": "StringIO"})
+    candidates = bench.propose(failure)
+    assert {c.generator for c in candidates} == {"python2_to_3"}
+    bench.apply(candidates[0])
+    assert bench.read("tests/test_demo.py").startswith("import io\n")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["print('x', file=f)\n", "exec('1')\n", "x = 1", "def f():\n    pass\n\n\n", "# only a comment\n", "s = u'a'\r\nt = 2\r\n"],
+)
+def test_translation_leaves_the_ends_alone_and_parses(source: str) -> None:
+    out = to_python3(source)
+    assert out is not None
+    ast.parse(out)
+    assert out.endswith("\n") == source.endswith("\n")
+    assert ("\r\n" in out) == ("\r\n" in source)
+
+
+def test_a_file_that_parses_is_not_touched(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "x = 1\n"})
+    failure = fail("SyntaxError", "bad input", attributes={"file": "tests/test_demo.py", "line": 1})
+    assert bench.propose(failure) == []
