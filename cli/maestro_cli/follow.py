@@ -7,11 +7,11 @@ from typing import Any
 
 from maestro.model import RunStatus
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from maestro_cli.client import Client
 from maestro_cli.errors import ServiceError
+from maestro_cli.output import plain
 
 _QUICK = 0.25  # seconds between two looks at first
 _SLOW = 1.0  # and after half a minute
@@ -73,7 +73,7 @@ def _plain(console: Console) -> Show:
         line = ", ".join(filter(None, parts))
         if line != last:
             last = line
-            console.print(escape(line))
+            console.print(plain(line))
 
     return show
 

@@ -6,20 +6,39 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from maestro.model import MaestroError
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Column, Table
 
 from maestro_cli.errors import CliError, Exit
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
+_PIPE_WIDTH = 500  # columns
+
 # Errors of the layer that say that what the user gave cannot be used.
 _USAGE_CODES = frozenset({"config_invalid", "config_edit_failed", "bundle_invalid", "bundle_error"})
+
+
+def printable(text: object) -> str:
+    """Replace the control characters (colours, cursor moves) of text that others wrote."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in str(text))
+
+
+def plain(text: object) -> str:
+    """Return text that others wrote so that it is only shown: no control characters, no markup."""
+    return escape(printable(text))
+
+
+def table(*names: str) -> Table:
+    """Return a table without lines whose first column, the id, is never cut."""
+    first, *others = names
+    return Table(Column(first, no_wrap=True), *others, box=None, pad_edge=False)
 
 
 class Output:
@@ -36,17 +55,17 @@ class Output:
     def __init__(self, *, as_json: bool, debug: bool) -> None:
         self.as_json = as_json
         self.debug = debug
-        # Rich colours only a terminal, and honours NO_COLOR; the width of a pipe is not a reader's.
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        # Rich colours only a terminal, and honours NO_COLOR; a pipe has no width, so nothing is cut for it.
+        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=_width(sys.stdout))
+        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True, width=_width(sys.stderr))
 
     def say(self, text: str) -> None:
         """Tell what is being done, on stderr."""
-        self.err.print(escape(text), style="dim")
+        self.err.print(plain(text), style="dim")
 
     def warn(self, text: str) -> None:
         """Tell what the user should know, on stderr."""
-        self.err.print(f"[yellow]warning:[/yellow] {escape(text)}")
+        self.err.print(f"[yellow]warning:[/yellow] {plain(text)}")
 
     def result(self, document: Any, show: Callable[[Console], None]) -> None:
         """Print the command's result: ``document`` with ``--json``, else what ``show`` prints."""
@@ -58,7 +77,7 @@ class Output:
 
     def error(self, code: str, message: str) -> None:
         """Print an error on stderr and, with ``--json``, as the document on stdout."""
-        self.err.print(f"[bold red]error[/bold red][dim]\\[{code}][/dim]: {escape(message)}")
+        self.err.print(f"[bold red]error[/bold red][dim]\\[{code}][/dim]: {plain(message)}")
         if self.as_json:
             sys.stdout.write(json.dumps({"error": {"code": code, "message": message}}) + "\n")
 
@@ -93,6 +112,10 @@ def command(*, as_json: bool, debug: bool) -> Iterator[Output]:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         output.error("internal_error", f"{what}; run again with --debug to see where")
         raise typer.Exit(Exit.INTERNAL) from error
+
+
+def _width(stream: TextIO) -> int | None:
+    return None if stream.isatty() else _PIPE_WIDTH
 
 
 def _trace(output: Output) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from maestro.model import Outcome, RunStatus, Tier
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from maestro_cli.errors import Exit
+from maestro_cli.output import plain, printable
 
 _COLOURS = {
     RunStatus.PASSED: "bold green",
@@ -91,52 +91,52 @@ def show(
     _flaky(console, document.get("flaky", ()))
     _gates(console, document.get("gates", ()))
     if where:
-        console.print(f"\n[dim]Report:[/dim] {escape(where)}")
+        console.print(f"\n[dim]Report:[/dim] {plain(where)}")
 
 
 def _flaky(console: Console, cases: Sequence[Mapping[str, Any]]) -> None:
     if cases:
         console.print("\n[bold]Flaky[/bold]")
     for case in cases:
-        why = f" [dim]{escape(str(case['why']))}[/dim]" if case.get("why") else ""
-        console.print(f"  {escape(str(case['id']))}{why}")
+        why = f" [dim]{plain(str(case['why']))}[/dim]" if case.get("why") else ""
+        console.print(f"  {plain(str(case['id']))}{why}")
 
 
 def _gates(console: Console, gates: Sequence[Mapping[str, Any]]) -> None:
     for gate in gates:
         if gate.get("passed") is False:
             what = " ".join(filter(None, (str(gate.get("name", "")), str(gate.get("detail", "")))))
-            console.print(f"\n[red]Quality gate missed:[/red] {escape(what)}")
+            console.print(f"\n[red]Quality gate missed:[/red] {plain(what)}")
 
 
 def _headline(console: Console, document: Mapping[str, Any], reason: str) -> None:
     outcome = str(document.get("outcome", "error"))
     colour = _COLOURS.get(RunStatus(outcome), "bold") if outcome in list(RunStatus) else "bold"
-    totals = ", ".join(f"{count} {escape(name)}" for name, count in document.get("totals", {}).items() if count)
+    totals = ", ".join(f"{count} {plain(name)}" for name, count in document.get("totals", {}).items() if count)
     seconds = float(document.get("seconds") or 0)
     cost = float(document.get("cost_usd") or 0)
     facts = ", ".join(filter(None, (totals, f"{seconds:.1f} s", f"${cost:.4f} on AWS" if cost else "")))
-    console.print(f"[{colour}]{escape(outcome.upper())}[/{colour}]  {facts}")
-    console.print(f"[dim]run {escape(document.get('run_id', ''))}[/dim]")
+    console.print(f"[{colour}]{plain(outcome.upper())}[/{colour}]  {facts}")
+    console.print(f"[dim]run {plain(document.get('run_id', ''))}[/dim]")
     if reason and outcome not in (RunStatus.PASSED, RunStatus.HEALED):
-        console.print(f"  {escape(reason)}")
+        console.print(f"  {plain(reason)}")
 
 
 def _failure(console: Console, failure: Mapping[str, Any], suspects: Sequence[Mapping[str, str]]) -> None:
     what = str(failure.get("cause") or failure.get("signature"))
-    console.print(f"  [red]✗[/red] {escape(what)} [dim]{escape(failure['kind'])}[/dim]")
+    console.print(f"  [red]✗[/red] {plain(what)} [dim]{plain(failure['kind'])}[/dim]")
     _tests(console, failure.get("tests", ()))
     message = str(failure.get("message") or "").strip().splitlines()
     for line in message[:_MESSAGE_LINES]:
-        console.print(Text(f"      {line}", style="dim"))
+        console.print(Text(f"      {printable(line)}", style="dim"))
     for suspect in suspects:
         place = ":".join(filter(None, (suspect.get("file", ""), suspect.get("function", ""))))
         commit = suspect.get("commit", "")[:10]
         about = " ".join(filter(None, (commit, suspect.get("subject", ""))))
         console.print(
-            f"    [yellow]suspect[/yellow] {escape(place)}"
-            + (f" [dim]{escape(about)}[/dim]" if about else "")
-            + (f": {escape(suspect['why'])}" if suspect.get("why") else "")
+            f"    [yellow]suspect[/yellow] {plain(place)}"
+            + (f" [dim]{plain(about)}[/dim]" if about else "")
+            + (f": {plain(suspect['why'])}" if suspect.get("why") else "")
         )
 
 
@@ -146,13 +146,13 @@ def _repair(console: Console, repair: Mapping[str, Any], patch: str) -> None:
     tier = _TIERS.get(Tier(repair["tier"]), repair["tier"]) if repair["tier"] in list(Tier) else repair["tier"]
     verdict = f"{float(repair['confidence']):.0%} confident, {tier}" if accepted else "rejected by the proof"
     console.print(
-        f"\n[bold]Repair[/bold] {mark} {escape(str(repair['summary']))}"
-        f"\n  [dim]{escape(repair['strategy'])}, {escape(verdict)}, {escape(repair['id'])}[/dim]"
+        f"\n[bold]Repair[/bold] {mark} {plain(str(repair['summary']))}"
+        f"\n  [dim]{plain(repair['strategy'])}, {plain(verdict)}, {plain(repair['id'])}[/dim]"
     )
     for name, gate in (repair.get("proof") or {}).items():
         if not gate["passed"] or not accepted:
             sign = "[green]✓[/green]" if gate["passed"] else "[red]✗[/red]"
-            console.print(f"  {sign} {escape(name)}: {escape(str(gate['detail']))}")
+            console.print(f"  {sign} {plain(name)}: {plain(str(gate['detail']))}")
     if not accepted:
         return
     _tests(console, repair.get("tests_fixed", ()))
@@ -172,14 +172,14 @@ def diff(console: Console, patch: str) -> None:
             style = "green"
         elif line.startswith("-"):
             style = "red"
-        console.print(Text(f"    {line}", style=style))
+        console.print(Text(f"    {printable(line)}", style=style))
     if len(lines) > _DIFF_LINES:
         console.print(f"    [dim]{len(lines) - _DIFF_LINES} more lines in the patch file[/dim]")
 
 
 def _tests(console: Console, tests: Sequence[str]) -> None:
     for test in tests[:_TESTS_SHOWN]:
-        console.print(f"    {escape(test)}")
+        console.print(f"    {plain(test)}")
     if len(tests) > _TESTS_SHOWN:
         console.print(f"    [dim]and {len(tests) - _TESTS_SHOWN} more[/dim]")
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from maestro_cli.connect import KeyOption, UrlOption, connect
 from maestro_cli.errors import Exit
-from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.output import DebugOption, JsonOption, command, plain
 
 group = typer.Typer(no_args_is_help=True, help="The tamper-evident trail of everything that was done.")
 
@@ -25,7 +24,7 @@ def verify(
         text = (
             "[green]✓[/green] The trail is whole"
             if ok
-            else (f"[red]✗[/red] {escape(str(found.get('problem')))} at entry {found.get('at')}")
+            else (f"[red]✗[/red] {plain(str(found.get('problem')))} at entry {found.get('at')}")
         )
         output.result(found, lambda console: console.print(text))
         if not ok:
@@ -55,4 +54,4 @@ def export(
             file.write_text(lines, encoding="utf-8")
             output.say(f"{len(entries)} entries in {file}")
         document = {"entries": len(entries), "file": str(file)} if file else {"entries": entries}
-        output.result(document, lambda console: None if file else console.print(escape(lines), end=""))
+        output.result(document, lambda console: None if file else console.print(plain(lines), end=""))

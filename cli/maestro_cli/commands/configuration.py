@@ -7,10 +7,9 @@ import typer
 from maestro import config as configuration
 from maestro.model import dump
 from rich.console import Console
-from rich.markup import escape
 
 from maestro_cli.errors import UsageError
-from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.output import DebugOption, JsonOption, command, plain
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The project's root.", show_default=False)]
 
@@ -36,8 +35,8 @@ def init(
         target.write_text(text, encoding="utf-8")
 
         def show(console: Console) -> None:
-            console.print(f"Wrote {escape(str(target))}\n")
-            console.print(escape(text.rstrip()), style="dim")
+            console.print(f"Wrote {plain(str(target))}\n")
+            console.print(plain(text.rstrip()), style="dim")
 
         output.result({"file": str(target), "content": text}, show)
 
@@ -50,11 +49,11 @@ def check(path: FolderArgument = Path(), *, as_json: JsonOption = False, debug: 
 
         def show(console: Console) -> None:
             source = found.config_file or "detected, there is no maestro.yaml"
-            console.print(f"[green]✓[/green] {escape(found.project)} [dim]({escape(source)})[/dim]")
+            console.print(f"[green]✓[/green] {plain(found.project)} [dim]({plain(source)})[/dim]")
             for suite in found.suites:
                 paths = " ".join(suite.paths) or "."
                 console.print(
-                    f"  {escape(suite.name)}: {suite.adapter} on {escape(paths)}, python {suite.environment.python}"
+                    f"  {plain(suite.name)}: {suite.adapter} on {plain(paths)}, python {suite.environment.python}"
                 )
 
         output.result(

@@ -9,12 +9,10 @@ from maestro.model import dump
 from maestro.orchestration.keys import ApiKeys
 from maestro.orchestration.ports import KeyRecord
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from maestro_cli.connect import local_stack
 from maestro_cli.errors import UsageError
-from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.output import DebugOption, JsonOption, command, plain, table
 from maestro_cli.stack import keyring
 
 group = typer.Typer(
@@ -34,7 +32,7 @@ def create(
     scope: Annotated[list[str] | None, typer.Option(help="What the key may do; repeat. Default: everything.")] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 90,
     tenant: TenantOption = keyring.TENANT,
-    table: TableOption = "",
+    deployed: TableOption = "",
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -44,10 +42,10 @@ def create(
         if unknown:
             raise UsageError(f"no such scope: {', '.join(unknown)}; there are: {', '.join(keyring.SCOPES)}")
         lifetime = timedelta(days=days) if days else None
-        key, record = _keys(table).create(tenant, scope or keyring.SCOPES, lifetime)
+        key, record = _keys(deployed).create(tenant, scope or keyring.SCOPES, lifetime)
 
         def show(console: Console) -> None:
-            console.print(escape(key))
+            console.print(plain(key))
             output.say(f"id {record.id}, tenant {tenant}, expires {record.expires_at or 'never'}")
 
         output.result({"key": key, **_public(record)}, show)
@@ -57,18 +55,18 @@ def create(
 def list_(
     *,
     tenant: TenantOption = keyring.TENANT,
-    table: TableOption = "",
+    deployed: TableOption = "",
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """List the keys of a tenant, without their secrets."""
     with command(as_json=as_json, debug=debug) as output:
-        records = _keys(table).list(tenant)
+        records = _keys(deployed).list(tenant)
 
         def show(console: Console) -> None:
-            view = Table("id", "scopes", "created", "expires", "revoked", box=None, pad_edge=False)
+            view = table("id", "scopes", "created", "expires", "revoked")
             for record in records:
-                scopes = escape(" ".join(record.scopes))
+                scopes = plain(" ".join(record.scopes))
                 view.add_row(
                     record.id, scopes, record.created_at, record.expires_at or "never", record.revoked_at or "-"
                 )
@@ -82,20 +80,20 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
     *,
     tenant: TenantOption = keyring.TENANT,
-    table: TableOption = "",
+    deployed: TableOption = "",
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Revoke a key; it is refused from now on."""
     with command(as_json=as_json, debug=debug) as output:
-        if not _keys(table).revoke(tenant, key_id):
+        if not _keys(deployed).revoke(tenant, key_id):
             raise UsageError(f"tenant {tenant} has no key {key_id}; `maestro keys list` shows those there are")
-        output.result({"id": key_id, "revoked": True}, lambda console: console.print(f"Revoked {escape(key_id)}"))
+        output.result({"id": key_id, "revoked": True}, lambda console: console.print(f"Revoked {plain(key_id)}"))
 
 
-def _keys(table: str) -> ApiKeys:
-    if table:
-        return keyring.deployed(table)
+def _keys(deployed: str) -> ApiKeys:
+    if deployed:
+        return keyring.deployed(deployed)
     _, record = local_stack(Path.cwd())
     return keyring.local(record)
 

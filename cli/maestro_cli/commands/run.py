@@ -15,7 +15,6 @@ from maestro.config import load_config
 from maestro.model import MaestroError, Tier
 from maestro.registry.bundles import pack
 from rich.console import Console
-from rich.markup import escape
 
 from maestro_cli import artifacts, project, verdict
 from maestro_cli.client import Client
@@ -23,7 +22,7 @@ from maestro_cli.commands.configuration import FolderArgument, folder
 from maestro_cli.connect import KeyOption, UrlOption, connect_or_start
 from maestro_cli.errors import PatchApplyError, UsageError
 from maestro_cli.follow import follow, progress
-from maestro_cli.output import DebugOption, JsonOption, Output, command
+from maestro_cli.output import DebugOption, JsonOption, Output, command, plain
 from maestro_cli.stack import find
 from maestro_cli.stack.folder import NAME, StateFolder
 
@@ -88,7 +87,7 @@ def run(
                     where=str(report),
                 )
                 if found.combined and apply is Apply.NONE:
-                    console.print(f"[dim]Patch:[/dim]  git apply {escape(str(target / 'repairs.patch'))}")
+                    console.print(f"[dim]Patch:[/dim]  git apply {plain(str(target / 'repairs.patch'))}")
 
             output.result(document, show)
             if apply is not Apply.NONE:

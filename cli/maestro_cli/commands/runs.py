@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from maestro_cli import artifacts, verdict
 from maestro_cli.client import Client
 from maestro_cli.connect import KeyOption, UrlOption, connect, local_stack
 from maestro_cli.errors import UsageError
-from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.output import DebugOption, JsonOption, command, plain, table
 from maestro_cli.runlog import read_log
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `latest`.")]
@@ -36,13 +34,13 @@ def runs(
             if not found:
                 console.print("No runs yet")
                 return
-            table = Table("run", "status", "project", "created", "result", box=None, pad_edge=False)
+            view = table("run", "status", "project", "created", "result")
             for run in found:
                 colour = _COLOURS.get(run["status"], "cyan")
                 totals = ", ".join(f"{count} {name}" for name, count in (run.get("totals") or {}).items() if count)
                 status = f"[{colour}]{run['status']}[/{colour}]"
-                table.add_row(run["id"], status, escape(run["project"]), run["created_at"], escape(totals))
-            console.print(table)
+                view.add_row(run["id"], status, plain(run["project"]), run["created_at"], plain(totals))
+            console.print(view)
 
         output.result({"runs": found}, show)
 
@@ -93,21 +91,19 @@ def cancel(
 def logs(run: RunArgument, *, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """Show a run's states and the log lines of its functions (embedded stack only)."""
     with command(as_json=as_json, debug=debug) as output:
-        _, record = local_stack(Path.cwd())
+        folder, record = local_stack(Path.cwd())
         run_id = resolve(Client(record.api_url, record.api_key), run)
         history, lines = read_log(record, run_id)
 
         def show(console: Console) -> None:
             for event in history:
-                console.print(
-                    f"[dim]{event['time']}[/dim] [cyan]{escape(event['event'])}[/cyan] {escape(event['name'])}"
-                )
+                console.print(f"[dim]{event['time']}[/dim] [cyan]{plain(event['event'])}[/cyan] {plain(event['name'])}")
                 if event["detail"]:
-                    console.print(f"    {escape(event['detail'])}")
+                    console.print(f"    {plain(event['detail'])}")
             for line in lines:
-                console.print(f"[dim]{line['time']} {escape(line['function'])}[/dim] {escape(line['message'])}")
+                console.print(f"[dim]{line['time']} {plain(line['function'])}[/dim] {plain(line['message'])}")
             if not history and not lines:
-                console.print("Nothing was logged for this run")
+                console.print(f"Nothing was logged for this run; see {plain(folder.logs)}")
 
         output.result({"run_id": run_id, "states": history, "lines": lines}, show)
 

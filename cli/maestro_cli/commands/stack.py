@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from maestro_cli.client import Client
 from maestro_cli.doctor import Level, examine
 from maestro_cli.errors import Exit
-from maestro_cli.output import DebugOption, JsonOption, command
+from maestro_cli.output import DebugOption, JsonOption, command, plain, table
 from maestro_cli.stack import EmbeddedStack, StateFolder, find
 from maestro_cli.stack.folder import NAME
 
@@ -44,8 +42,8 @@ def up(
 
         def show(console: Console) -> None:
             console.print(f"[green]Up[/green] in {seconds:.1f} s")
-            console.print(f"  API   {escape(record.api_url)}")
-            console.print(f"  Key   in {escape(str(stack.folder.path / 'stack.json'))}")
+            console.print(f"  API   {plain(record.api_url)}")
+            console.print(f"  Key   in {plain(str(stack.folder.path / 'stack.json'))}")
             console.print("  Next  maestro run PATH")
 
         output.result(document, show)
@@ -71,19 +69,19 @@ def status(*, as_json: JsonOption = False, debug: DebugOption = False) -> None:
             running = [run for run in client.pages("/v1/runs", limit=50) if run["status"] in ("queued", "running")]
 
         def show(console: Console) -> None:
-            table = Table("part", "state", "pid", "port", "version", box=None, pad_edge=False)
+            view = table("part", "state", "pid", "port", "version")
             for part in now.parts:
                 state = "[green]up[/green]" if part.up else "[red]down[/red]"
-                table.add_row(part.name, state, str(part.pid or "-"), str(part.port or "-"), part.version)
-            table.add_row(
+                view.add_row(part.name, state, str(part.pid or "-"), str(part.port or "-"), part.version)
+            view.add_row(
                 "api", "[green]up[/green]" if now.api else "[red]down[/red]", "", "", now.versions.get("maestro")
             )
-            console.print(table)
-            console.print(f"\n[dim]folder[/dim] {escape(now.folder)}")
+            console.print(view)
+            console.print(f"\n[dim]folder[/dim] {plain(now.folder)}")
             if now.api:
-                console.print(f"[dim]url[/dim]    {escape(now.api_url)}")
+                console.print(f"[dim]url[/dim]    {plain(now.api_url)}")
             for run in running:
-                console.print(f"[dim]run[/dim]    {run['id']} {run['status']} {escape(run['project'])}")
+                console.print(f"[dim]run[/dim]    {run['id']} {run['status']} {plain(run['project'])}")
 
         output.result({**asdict(now), "runs": running}, show)
         if not (now.up and now.api):
@@ -98,9 +96,9 @@ def doctor(*, as_json: JsonOption = False, debug: DebugOption = False) -> None:
 
         def show(console: Console) -> None:
             for finding in findings:
-                console.print(f"{_SIGNS[finding.level]} {escape(finding.name):<12} {escape(finding.detail)}")
+                console.print(f"{_SIGNS[finding.level]} {plain(finding.name):<12} {plain(finding.detail)}")
                 if finding.remedy:
-                    console.print(f"  [dim]→ {escape(finding.remedy)}[/dim]")
+                    console.print(f"  [dim]→ {plain(finding.remedy)}[/dim]")
 
         output.result({"healthy": healthy, "checks": [asdict(finding) for finding in findings]}, show)
         if not healthy:

@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import maestro
 import yaml
@@ -26,10 +26,11 @@ _SKIP = ("__pycache__",)
 class _CloudFormationLoader(yaml.SafeLoader):
     """Reads the short forms (``!Ref``, ``!GetAtt`` ...) as the long ones, and dates as text."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+_CloudFormationLoader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
