@@ -215,6 +215,17 @@ def test_links_within_the_page_have_their_targets(written: Reports) -> None:
     assert {value[1:] for name, value in page.attributes if name == "href"} <= set(ids)
 
 
+def test_the_page_shows_totals_before_and_after_the_repairs() -> None:
+    later = run_of([CaseResult(f"t.py::t{n}", Outcome.PASSED, 1.0) for n in range(77)])
+
+    page = Page(render(document(RUN, sample_verdict()), sample_verdict(), after=later))
+
+    check(page)
+    before, _, after = page.text.partition("With the accepted repairs")
+    assert "43 passed" in " ".join(before.split())
+    assert "77 passed" in " ".join(after.split())
+
+
 def test_an_empty_run_has_a_page() -> None:
     check(Page(render(document(RUN, verdict([])), verdict([]))))
 

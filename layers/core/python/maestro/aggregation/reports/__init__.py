@@ -95,11 +95,13 @@ def write_reports(
     failures: Sequence[Failure] = (),
     repairs: Sequence[Repair] = (),
     environments: Mapping[str, EnvironmentFacts] | None = None,
+    after: Verdict | None = None,
 ) -> dict[str, Path]:
     """Write all reports into the folder ``dest`` (made if absent) and return their paths by name.
 
     ``failures``, ``repairs`` and ``environments`` (by suite) add to the page what the document leaves out: suspects,
-    diffs, and what the tests ran in.
+    diffs, and what the tests ran in. ``after`` is the verdict with the accepted repairs in place; the page shows its
+    totals below those of the run as submitted.
     """
     dest.mkdir(parents=True, exist_ok=True)
     paths = {name: dest / file for name, file in ARTIFACTS.items()}
@@ -107,7 +109,9 @@ def write_reports(
     _write_json(paths["ctrf"], ctrf(verdict, run))
     _write_json(paths["sarif"], sarif(failures))
     write_junit(verdict, paths["junit"], timestamp=(run.started_at or run.created_at) if run else "")
-    page = render(document, verdict, run=run, failures=failures, repairs=repairs, environments=environments or {})
+    page = render(
+        document, verdict, run=run, failures=failures, repairs=repairs, environments=environments, after=after
+    )
     paths["report"].write_text(page, encoding="utf-8")
     return paths
 

@@ -54,11 +54,13 @@ def render(
     failures: Sequence[Failure] = (),
     repairs: Sequence[Repair] = (),
     environments: Mapping[str, EnvironmentFacts] | None = None,
+    after: Verdict | None = None,
 ) -> str:
     """Return the page for a run.
 
     ``document`` is what :func:`maestro.aggregation.reports.document` built. ``failures`` and ``repairs`` are the same
-    as went into it; they add suspects and diffs, which the document leaves out.
+    as went into it; they add suspects and diffs, which the document leaves out. ``after`` is the verdict with the
+    accepted repairs in place.
     """
     causes = {failure.id: failure for failure in failures}
     patches = {repair.id: repair for repair in repairs}
@@ -80,7 +82,7 @@ def render(
             style=Markup(style),  # noqa: S704 - a file of this package
             style_digest=digest,
             total=sum(document["totals"].values()),
-            bar=_bar(document["totals"]),
+            bars=_bars(document["totals"], after),
             regressions=[group for group in groups if group["regression"]],
             failures=[group for group in groups if not group["regression"]][:_FAILURES_SHOWN],
             hidden_failures=max(0, sum(not group["regression"] for group in groups) - _FAILURES_SHOWN),
@@ -126,6 +128,13 @@ def _seconds(value: float) -> str:
     minutes, seconds = divmod(round(value), _MINUTE)
     hours, minutes = divmod(minutes, _MINUTE)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def _bars(totals: Mapping[str, int], after: Verdict | None) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the strips of totals with their titles: one, or one from before and one from after the repairs."""
+    if after is None:
+        return [("", _bar(totals))]
+    return [("As submitted", _bar(totals)), ("With the accepted repairs", _bar(after.totals))]
 
 
 def _bar(totals: Mapping[str, int]) -> list[dict[str, Any]]:
