@@ -1,7 +1,7 @@
 """Aggregate Results: the chunks of a pass become one verdict, and its failures groups of one cause."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro.aggregation import SuiteVerdict, Verdict, merge, update, verdict
@@ -37,7 +37,7 @@ class Aggregating:
         config = load_stored_config(self.blobs, tenant, run_id, pass_no)
         found = self._verdict(config, tenant, run_id, pass_no)
         self.blobs.put(pass_key(tenant, run_id, pass_no, "verdict.json"), dump_json(found))
-        failures = [f for s in found.suites for f in group(s.results, s.suite)]
+        failures = self._grouped(run, found)
         self.runs.put_failures(tenant, run_id, pass_no, failures)
         if pass_no == 0:
             known = self.runs.get_statistics(tenant, run.project)
@@ -49,6 +49,17 @@ class Aggregating:
         )
         groups = self._untried(run, config, failures, state)
         return {**base, "groups": groups, "heal": bool(groups), "again": False}
+
+    def _grouped(self, run: Run, found: Verdict) -> list[Failure]:
+        """Group the pass's failures; one that an earlier pass has diagnosed keeps what was found."""
+        known = {f.id: f for f in self.runs.list_failures(run.tenant, run.id)}
+        return [
+            replace(f, regression=known[f.id].regression, suspects=known[f.id].suspects, cause=known[f.id].cause)
+            if f.id in known
+            else f
+            for suite in found.suites
+            for f in group(suite.results, suite.suite)
+        ]
 
     def _verdict(self, config: Config, tenant: str, run_id: str, pass_no: int) -> Verdict:
         collections, problem = read_collections(self.blobs, config, tenant, run_id, pass_no)

@@ -1,4 +1,4 @@
-"""The HTTP API: routes, what they take, what they answer, and who may call them.
+"""The HTTP API as a whole: its routes, its document, and how errors are told.
 
 Every route names the scope that it needs; a caller without a valid key gets nowhere. Errors are problem details
 (RFC 9457) with a stable ``code``.
@@ -6,202 +6,30 @@ Every route names the scope that it needs; a caller without a valid key gets now
 
 import json
 from http import HTTPStatus
-from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRoute
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
 
-from maestro.audit import export, verify
-from maestro.model import MaestroError, Outcome, Run, dump
+from maestro.model import MaestroError
 from maestro.orchestration.context import Context
-from maestro.orchestration.errors import NotFoundError, RequestError
-from maestro.orchestration.keys import KeyError_, Principal
-from maestro.orchestration.reading import Reading
+from maestro.orchestration.errors import RequestError
+from maestro.orchestration.keys import KeyError_
+from maestro.orchestration.routes import VERSION, Caller, add_audit, add_results, add_runs, add_service
 
-VERSION = "0.1.0"
 PROBLEM = "application/problem+json"
-MAX_PAGE = 100
-
-
-class UploadOpened(BaseModel):
-    """Where to PUT a source bundle (tar.gz)."""
-
-    upload_id: str
-    url: str
-    method: str = "PUT"
-    expires_in: int = Field(description="seconds")
-
-
-class RunRequest(BaseModel):
-    """What to run. ``upload_id`` names a bundle that was uploaded before."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.@/+ -]+$")]
-    upload_id: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
-    heal: bool = True
-    suites: Annotated[list[str], Field(max_length=100)] = []
-    changes: Annotated[list[dict[str, Any]], Field(max_length=50, description="recent commits, newest first")] = []
-
-
-class RunView(BaseModel):
-    """A run as its reader sees it."""
-
-    id: str
-    project: str
-    status: str
-    reason: str = ""
-    created_at: str
-    started_at: str = ""
-    ended_at: str = ""
-    heal: bool = True
-    cancel_requested: bool = False
-    totals: dict[str, int] = {}
-    progress: dict[str, Any] = {}
-    url: str = ""
-
-
-class Page(BaseModel):
-    """One page of a list; ``cursor`` asks for the next one."""
-
-    items: list[dict[str, Any]]
-    cursor: str | None = None
 
 
 def build(context: Context) -> APIGatewayHttpResolver:
     """Return the API on the given stores and streams."""
     app = APIGatewayHttpResolver(enable_validation=True)
     app.enable_swagger(path="/docs", title="Maestro CARS", version=VERSION)
-    reading = Reading(context.runs, context.blobs)
-
-    def principal(scope: str) -> Principal:
-        presented = app.current_event.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        return context.keys.verify(presented or app.current_event.headers.get("x-api-key", ""), scope)
-
-    def view(run: Run) -> RunView:
-        data = dump(run)
-        return RunView(
-            **{k: data[k] for k in RunView.model_fields if k in data and k not in ("totals", "progress")},
-            totals=dict(run.totals),
-            progress={**run.progress, **context.runs.counters_of(run.tenant, run.id)},
-            url=f"/v1/runs/{run.id}",
-        )
-
-    def mine(tenant: str, run_id: str) -> Run:
-        run = context.runs.get_run(tenant, run_id)
-        if run is None:
-            raise NotFoundError(f"There is no run {run_id}.")
-        return run
-
     _errors(app)
-
-    @app.get("/health", summary="Health of each part", tags=["Service"])
-    def health() -> Response[str]:
-        parts = context.health()
-        well = all(state == "ok" for state in parts.values())
-        body = json.dumps({"status": "ok" if well else "degraded", "version": VERSION, "parts": parts})
-        return Response(HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, content_types.APPLICATION_JSON, body)
-
-    @app.get("/openapi.json", include_in_schema=False)
-    def openapi() -> Response[str]:
-        return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, schema(app))
-
-    @app.post("/v1/uploads", summary="A presigned URL for a source bundle", tags=["Runs"])
-    def open_upload() -> UploadOpened:
-        who = principal("runs:write")
-        return UploadOpened.model_validate(context.intake.open_upload(who.tenant))
-
-    @app.post("/v1/runs", summary="Submit a run", tags=["Runs"])
-    def submit(request: RunRequest) -> tuple[RunView, int]:
-        who = principal("runs:write")
-
-        def once() -> dict[str, Any]:
-            run = context.intake.submit(
-                who.tenant,
-                request.project,
-                request.upload_id,
-                heal=request.heal,
-                suites=request.suites,
-                changes=request.changes,
-            )
-            return view(run).model_dump()
-
-        key = app.current_event.headers.get("idempotency-key", "")
-        answer = context.idempotent(who.tenant, key, request.model_dump(), once) if key else once()
-        return RunView.model_validate(answer), HTTPStatus.ACCEPTED
-
-    @app.get("/v1/runs", summary="List runs, newest first", tags=["Runs"])
-    def list_runs(
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20, cursor: Annotated[str | None, Query()] = None
-    ) -> Page:
-        who = principal("runs:read")
-        page = context.runs.list_runs(who.tenant, limit, cursor)
-        return Page(items=[view(run).model_dump() for run in page.items], cursor=page.cursor)
-
-    @app.get("/v1/runs/<run_id>", summary="Read a run", tags=["Runs"])
-    def get_run(run_id: Annotated[str, Path()]) -> RunView:
-        return view(mine(principal("runs:read").tenant, run_id))
-
-    @app.post("/v1/runs/<run_id>/cancel", summary="Cancel a run", tags=["Runs"])
-    def cancel(run_id: Annotated[str, Path()]) -> RunView:
-        who = principal("runs:write")
-        return view(context.intake.cancel(who.tenant, run_id))
-
-    @app.get("/v1/runs/<run_id>/tests", summary="The results of a run's tests", tags=["Results"])
-    def tests(
-        run_id: Annotated[str, Path()],
-        outcome: Annotated[Outcome | None, Query()] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-        cursor: Annotated[str | None, Query()] = None,
-    ) -> Page:
-        run = mine(principal("runs:read").tenant, run_id)
-        items, after = reading.tests(run, outcome, limit, cursor)
-        return Page(items=items, cursor=after)
-
-    @app.get("/v1/runs/<run_id>/failures", summary="The failures of a run, grouped by cause", tags=["Results"])
-    def failures(run_id: Annotated[str, Path()]) -> Page:
-        run = mine(principal("runs:read").tenant, run_id)
-        return Page(items=[dump(f) for f in context.runs.list_failures(run.tenant, run.id)])
-
-    @app.get("/v1/runs/<run_id>/repairs", summary="The repairs of a run, accepted and rejected", tags=["Results"])
-    def repairs(run_id: Annotated[str, Path()]) -> Page:
-        run = mine(principal("runs:read").tenant, run_id)
-        return Page(items=[dump(r) for r in context.runs.list_repairs(run.tenant, run.id)])
-
-    @app.get("/v1/runs/<run_id>/report", summary="The report of a run that has ended", tags=["Results"])
-    def report(run_id: Annotated[str, Path()], format: Annotated[str, Query()] = "json") -> Response[str]:  # noqa: A002 - the query's name
-        run = mine(principal("runs:read").tenant, run_id)
-        if format == "json":
-            return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, json.dumps(reading.document(run)))
-        return Response(HTTPStatus.SEE_OTHER, headers={"Location": reading.report_url(run, format)}, body="")
-
-    @app.get("/v1/repairs", summary="The repairs of all runs, newest first", tags=["Results"])
-    def all_repairs(
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20, cursor: Annotated[str | None, Query()] = None
-    ) -> Page:
-        who = principal("runs:read")
-        page = context.runs.list_all_repairs(who.tenant, limit, cursor)
-        return Page(items=[dump(r) for r in page.items], cursor=page.cursor)
-
-    @app.get("/v1/statistics", summary="Totals of the tenant", tags=["Results"])
-    def statistics() -> dict[str, int]:
-        return dict(context.runs.counters(principal("runs:read").tenant))
-
-    @app.get("/v1/audit", summary="The audit trail", tags=["Audit"])
-    def audit(after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Page:
-        who = principal("audit:read")
-        entries = context.ledger.entries(who.tenant, after=after, limit=limit)
-        items = [json.loads(line) for line in export(entries)]
-        return Page(items=items, cursor=str(items[-1]["seq"]) if len(items) == limit else None)
-
-    @app.get("/v1/audit/verify", summary="Whether the audit trail is whole", tags=["Audit"])
-    def audit_verify() -> dict[str, Any]:
-        who = principal("audit:read")
-        return dict(dump(verify(context.ledger.entries(who.tenant), context.ledger.head(who.tenant))))
-
+    caller = Caller(app, context)
+    add_service(app, caller, lambda: schema(app))
+    add_runs(app, caller)
+    add_results(app, caller)
+    add_audit(app, caller)
     return app
 
 
@@ -234,7 +62,9 @@ def _errors(app: APIGatewayHttpResolver) -> None:
 
     def no_route(_: NoRoute) -> Response[str]:
         event = app.current_event
-        return problem(HTTPStatus.NOT_FOUND, "no_such_route", f"There is no {event.http_method} {event.path}; see /docs.")
+        return problem(
+            HTTPStatus.NOT_FOUND, "no_such_route", f"There is no {event.http_method} {event.path}; see /docs."
+        )
 
     app.exception_handler([KeyError_, RequestError])(refused)
     app.exception_handler(RequestValidationError)(invalid)

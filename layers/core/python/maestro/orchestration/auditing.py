@@ -18,7 +18,8 @@ def serve(context: "Context", event: Mapping[str, Any]) -> dict[str, Any]:
 
     ``{"action": "append", "tenant", "entry": {"action", "subject", "data"}}`` adds an entry;
     ``{"action": "verify", "tenant"}`` proves the stored trail; with ``lines`` (JSON Lines as exported) and ``head`` in
-    the event it proves those instead, without any store; ``{"action": "export", "tenant", "after"}`` gives a page of JSON Lines.
+    the event it proves those instead, without any store; ``{"action": "export", "tenant", "after"}`` gives a page of
+    JSON Lines.
 
     Raises
     ------

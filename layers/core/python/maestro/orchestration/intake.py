@@ -61,7 +61,7 @@ class Intake:
         key = source_key(tenant, upload_id)
         if not self.blobs.exists(key):
             raise RequestError(
-                f"There is no upload {upload_id}: PUT the bundle to the URL that POST /v1/uploads gave, then submit the run."
+                f"There is no upload {upload_id}: PUT the bundle to the URL that POST /v1/uploads gave, then submit it."
             )
         run = Run(
             id=new_id(),
