@@ -68,7 +68,8 @@ def test_import_that_ends_or_hangs_the_process(bench: Bench) -> None:
 def test_nothing_outlives_the_run(bench: Bench, tmp_path: Path) -> None:
     # given tests that leave a daemon (double fork, new session), a child that ignores signals, and a thread
     mark = tmp_path / "alive"
-    bench.write(test_it=f"""
+    bench.write(
+        test_it=f"""
         import os, signal, subprocess, sys, threading, time
         def test_daemon():
             if os.fork() == 0:
@@ -86,7 +87,8 @@ def test_nothing_outlives_the_run(bench: Bench, tmp_path: Path) -> None:
         def test_thread():
             threading.Thread(target=time.sleep, args=(300,)).start()
             time.sleep(0.3)
-    """)
+    """
+    )
     other = subprocess.Popen(["sleep", "30"])
     try:
         result = bench.run()
@@ -105,7 +107,8 @@ def test_nothing_outlives_the_run(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_flaky_tests_are_told_by_retries(bench: Bench, tmp_path: Path) -> None:
-    bench.write(test_it=f"""
+    bench.write(
+        test_it=f"""
         import os
         def test_second_time():
             mark = {str(tmp_path / "once")!r}
@@ -114,7 +117,8 @@ def test_flaky_tests_are_told_by_retries(bench: Bench, tmp_path: Path) -> None:
             assert seen
         def test_never(): assert 0
         def test_good(): pass
-    """)
+    """
+    )
     result = bench.run(retries=2)
     assert outcomes(result) == {"test_second_time": "flaky", "test_never": "failed", "test_good": "passed"}
     by_name = {one.id.rpartition("::")[2]: one for one in result.results}
@@ -133,20 +137,24 @@ def test_a_vanished_test_is_an_error(bench: Bench) -> None:
 
 
 def test_pytest_exit_and_interrupts_stop_one_test(bench: Bench) -> None:
-    bench.write(test_it="""
+    bench.write(
+        test_it="""
         import pytest
         def test_a(): pass
         def test_exit(): pytest.exit("enough")
         def test_b(): raise KeyboardInterrupt
         def test_z(): pass
-    """)
+    """
+    )
     result = bench.run()
     assert outcomes(result) == {"test_a": "passed", "test_exit": "error", "test_b": "error", "test_z": "passed"}
     assert "enough" in result.results[1].message
 
 
 def test_ids_of_files_classes_and_the_session(bench: Bench) -> None:
-    bench.write(test_a="class TestA:\n    def test_x(self): pass\n    def test_y(self): assert 0\n", test_b="import nowhere")
+    bench.write(
+        test_a="class TestA:\n    def test_x(self): pass\n    def test_y(self): assert 0\n", test_b="import nowhere"
+    )
     result = bench.run(["test_a.py", "test_b.py"])
     by_id = {one.id: one for one in result.results}
     assert set(by_id) == {"test_a.py", "test_b.py", "test_a.py::TestA::test_x", "test_a.py::TestA::test_y"}
@@ -211,7 +219,9 @@ def test_no_pytest_in_the_environment(make_bench: Callable[..., Bench]) -> None:
 
 
 def test_a_runner_belongs_to_one_owner(bench: Bench) -> None:
-    bench.write(test_it="import os\ndef test_it(): print('PARENT', open('/proc/%d/stat' % os.getppid()).read().split()[3])")
+    bench.write(
+        test_it="import os\ndef test_it(): print('PARENT', open('/proc/%d/stat' % os.getppid()).read().split()[3])"
+    )
 
     def parent(adapter: PytestAdapter) -> str:
         bench.adapter = adapter

@@ -55,7 +55,12 @@ def project(tmp_path: Path) -> Path:
 def test_what_is_packed_comes_out_again(project: Path, tmp_path: Path) -> None:
     info = pack(project, tmp_path / "a.tar.gz")
     unpack(tmp_path / "a.tar.gz", tmp_path / "copy")
-    assert snapshot(tmp_path / "copy") == {"pkg": None, "pkg/__init__.py": b"x = 1\n", "run.sh": b"#!/bin/sh\n", "link": "pkg"}
+    assert snapshot(tmp_path / "copy") == {
+        "pkg": None,
+        "pkg/__init__.py": b"x = 1\n",
+        "run.sh": b"#!/bin/sh\n",
+        "link": "pkg",
+    }
     assert (tmp_path / "copy" / "run.sh").stat().st_mode & stat.S_IXUSR
     assert (info.files, info.size) == (3, (tmp_path / "a.tar.gz").stat().st_size)
 

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from maestro.registry import PatchError, Workspace
-from maestro.registry import sandbox
+from maestro.registry import PatchError, Workspace, sandbox
 
 
 @pytest.fixture
@@ -90,7 +89,9 @@ def test_patches_that_reach_outside(tree: Path, tmp_path: Path, patch: str) -> N
 def test_a_repository_in_the_tree_has_no_say(tree: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
-    (tree / ".git" / "config").write_text(f'[core]\n\tfsmonitor = "touch {mark}"\n\tbare = true\n[apply]\n\twhitespace = error\n')
+    (tree / ".git" / "config").write_text(
+        f'[core]\n\tfsmonitor = "touch {mark}"\n\tbare = true\n[apply]\n\twhitespace = error\n'
+    )
     with Workspace(tree) as workspace:
         workspace.apply(PATCH)
         assert (workspace.source / "new/b.py").exists()

@@ -153,7 +153,9 @@ class Runner:
         with theirs:
             try:
                 with self._lock:
-                    self._control.sendmsg([b"R"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))])
+                    self._control.sendmsg(
+                        [b"R"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))]
+                    )
                 data = (json.dumps(request) + "\n").encode()
             except OSError as problem:
                 ours.close()

@@ -1,6 +1,7 @@
 """The adapter of pytest, on a warm forked runner."""
 
 import random
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -322,7 +323,7 @@ class _Job:
         """Add what the tool printed to a problem that has no text of its own."""
         printed = self.logs[-1].read_text("utf-8", "replace") if self.logs and self.logs[-1].exists() else ""
         printed = printed.replace(str(self.workspace.source), "<SRC>")
-        said = [line for line in printed.splitlines() if "error: " in line]
+        said = re.findall(r"^\S+: error: .*", printed, re.MULTILINE)
         message = problem.message
         if facts.exception == "SystemExit" and said:
             message = f"{message}: {said[-1]}"  # an old argument parser prints its complaint, and exits
@@ -441,7 +442,9 @@ def _summary(name: str, children: Mapping[str, CaseResult], own: CaseResult | No
     seconds = sum(result.seconds for result in children.values())
     if bad:
         first = bad[0]
-        message = f"It is collected now; {len(bad)} of {len(children)} tests in it fail. First: {first.id}: {first.message}"
+        message = (
+            f"It is collected now; {len(bad)} of {len(children)} tests in it fail. First: {first.id}: {first.message}"
+        )
         outcome = Outcome.FAILED
         return CaseResult(name, outcome, seconds, first.file, first.line, message[:4000], first.facts)
     passed = any(result.outcome in (Outcome.PASSED, Outcome.XFAILED, Outcome.XPASSED) for result in children.values())

@@ -15,7 +15,9 @@ SHIM = ".maestro/roots"
 """Where links stand for packages whose folder has another name than the package."""
 
 _NOT_GENERATED = frozenset({"build", "dist", ".eggs", "__pycache__", ".git", ".hg", "node_modules"})
-_NO_VERSION = re.compile(r"setuptools[-_]scm|hatch[-_]vcs|\bpbr\b|versioneer|versioningit|unable to detect version", re.I)
+_NO_VERSION = re.compile(
+    r"setuptools[-_]scm|hatch[-_]vcs|\bpbr\b|versioneer|versioningit|unable to detect version", re.IGNORECASE
+)
 
 
 def import_roots(site: Path, tree: Path, overlay: Path) -> tuple[str, ...]:
@@ -45,15 +47,18 @@ def import_roots(site: Path, tree: Path, overlay: Path) -> tuple[str, ...]:
             link = overlay / SHIM / name
             link.parent.mkdir(parents=True, exist_ok=True)
             inner = os.path.relpath(os.path.realpath(path), base)
-            link.symlink_to(os.path.join("..", "..", inner))  # noqa: PTH118 - a link's text, not a path
+            if not link.is_symlink():
+                link.symlink_to(Path("..", "..", inner))
             roots[SHIM] = None
     return tuple(roots)
 
 
 def _mapped(site: Path) -> Iterator[tuple[str, str]]:
     """Yield (package, folder) of setuptools' and editables' finder modules, read without running them."""
-    for file in sorted(site.glob("__editable__*finder.py")) + sorted(site.glob("_*_editable*.py")) + sorted(
-        site.glob("_editable_impl_*.py")
+    for file in (
+        sorted(site.glob("__editable__*finder.py"))
+        + sorted(site.glob("_*_editable*.py"))
+        + sorted(site.glob("_editable_impl_*.py"))
     ):
         try:
             body = ast.parse(file.read_text("utf-8", "replace")).body
@@ -64,8 +69,7 @@ def _mapped(site: Path) -> Iterator[tuple[str, str]]:
             value = getattr(node, "value", None)
             if isinstance(target, ast.Name) and target.id in ("MAPPING", "NAMESPACES") and isinstance(value, ast.Dict):
                 for key, folder in ast.literal_eval(value).items():
-                    for one in folder if isinstance(folder, list) else [folder]:
-                        yield str(key), str(one)
+                    yield from ((str(key), str(one)) for one in (folder if isinstance(folder, list) else [folder]))
             call = getattr(node, "value", None)
             if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "map_module" and len(call.args) == 2:  # noqa: PLR2004 - (name, path)
                 name, path = (ast.literal_eval(argument) for argument in call.args)

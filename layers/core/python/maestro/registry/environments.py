@@ -191,7 +191,9 @@ class EnvironmentBuilder:
             sandbox.wipe(tmp)
         command = " ".join(["uv", *arguments[:2]])
         if done.timed_out:
-            raise EnvironmentTimeoutError(f"`{command}` did not end within {self._timeout:.0f} s. {done.output[-1500:]}")
+            raise EnvironmentTimeoutError(
+                f"`{command}` did not end within {self._timeout:.0f} s. {done.output[-1500:]}"
+            )
         if done.exit_code:
             raise EnvironmentBuildError(f"`{command}` failed:\n{_shortened(done.output)}")
 

@@ -12,7 +12,9 @@ from maestro.registry.errors import EnvironmentBuildError
 
 _FILE_OPTIONS = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c", "--constraints": "-c"}
 _NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)", re.MULTILINE)
-_PROJECT = re.compile(r"^\s*(?P<edit>-e\s*|--editable[ =]\s*)?(?P<path>\.{1,2}(?:/\S*?)?)(?:\[[^\]]*\])?\s*$", re.MULTILINE)
+_PROJECT = re.compile(
+    r"^\s*(?P<edit>-e\s*|--editable[ =]\s*)?(?P<path>\.{1,2}(?:/\S*?)?)(?:\[[^\]]*\])?\s*$", re.MULTILINE
+)
 _PATH = re.compile(r"(?P<path>(?:\.{1,2}|/)(?:[^\[\]]*))?(?P<extra>\[[^\]]*\])?$")
 _PLACE = "{source}"
 
@@ -103,7 +105,7 @@ def _words(line: str) -> list[str]:
     else:
         return [text]
     try:
-        return shlex.split(text, comments=True)
+        return shlex.split(text.partition(" #")[0])
     except ValueError as problem:
         raise EnvironmentBuildError(f"environment.install: {line!r} cannot be read: {problem}.") from problem
 
@@ -141,5 +143,7 @@ def _read(path: Path, source: Path, depth: int = 0) -> Iterable[Path]:
     if depth < 10:
         for nested in _NESTED.findall(path.read_text("utf-8", "replace")):
             if "://" not in nested:
-                found += _read((path.parent / nested).resolve() if ".." in nested else path.parent / nested, source, depth + 1)
+                found += _read(
+                    (path.parent / nested).resolve() if ".." in nested else path.parent / nested, source, depth + 1
+                )
     return found

@@ -60,9 +60,7 @@ def origin(error):
             info = getattr(error, "excinfo", None)
             if inner is None and info is not None:
                 inner = info[1] if isinstance(info, tuple) else info.value
-        elif name == "CollectError":
-            inner = error.__cause__ or error.__context__
-        elif isinstance(error, ImportError) and text_of(error).startswith("Error importing plugin"):
+        elif name == "CollectError" or text_of(error).startswith("Error importing plugin"):
             inner = error.__cause__ or error.__context__
         if not isinstance(inner, BaseException):
             return error
@@ -189,7 +187,7 @@ class FactFinder(object):
             if path.startswith(site + os.sep):
                 inner = path[len(site) + 1 :]
                 top = inner.split(os.sep)[0]
-                return inner, False, self.modules.get(top[:-3] if top.endswith(".py") else top, "")
+                return inner, False, self.modules.get(top.removesuffix(".py"), "")
         if path.startswith(self.real + os.sep):
             return path[len(self.real) + 1 :], True, ""
         if path.startswith(self.stdlib + os.sep):

@@ -84,7 +84,7 @@ def end_descendants(patience=5.0, spare=()):
 
 def limit_resources(limits):
     """Set resource limits for this process and its children: {"AS": bytes, "FSIZE": bytes, "CORE": 0, ...}."""
-    import resource  # noqa: PLC0415 - not on every platform
+    import resource  # not on every platform
 
     for name, value in limits.items():
         kind = getattr(resource, "RLIMIT_" + name, None)
