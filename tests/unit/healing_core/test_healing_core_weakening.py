@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the cases are tables; a row reads best on one line
 """Wrong repairs, written by hand, are refused by a named rule; right ones pass every static gate."""
 
 from pathlib import Path
@@ -7,9 +8,8 @@ from fissix.refactor import RefactoringTool, get_fixers_from_package
 from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
-
 from maestro.healing import proof, weakening
-from maestro.model import Trial, TrialStatus
+from maestro.model import Failure, GateResult, Trial, TrialStatus
 
 PRODUCT = """\
 import collections
@@ -285,7 +285,7 @@ WRONG: dict[str, tuple[str, str, dict[str, str | None]]] = {
 }  # fmt: skip
 
 
-def static_gates(before: Path, after: Path, broken=None):
+def static_gates(before: Path, after: Path, broken: Failure | None = None) -> dict[str, GateResult]:
     trial = Trial("c1", TrialStatus.RAN)
     return proof.prove(
         broken or failure(), candidate(), trial, (), before, after, gates=proof.STATIC_GATES, protect=("secret/*",)
@@ -293,7 +293,7 @@ def static_gates(before: Path, after: Path, broken=None):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_repair_is_refused_by_its_gate(name, tmp_path):
+def test_a_wrong_repair_is_refused_by_its_gate(name: str, tmp_path: Path) -> None:
     gate, said, edits = WRONG[name]
     before, after = two_trees(tmp_path, BASE, edits)
     result = static_gates(before, after)[gate]
@@ -532,26 +532,28 @@ RIGHT: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_repair_passes_every_static_gate(name, tmp_path):
+def test_a_right_repair_passes_every_static_gate(name: str, tmp_path: Path) -> None:
     extra, edits = RIGHT[name]
     before, after = two_trees(tmp_path, {**BASE, **extra}, edits)
     refused = {gate: result.detail for gate, result in static_gates(before, after).items() if not result.passed}
     assert refused == {}
 
 
-def test_a_name_that_the_facts_say_exists_is_not_replaced(tmp_path):
+def test_a_name_that_the_facts_say_exists_is_not_replaced(tmp_path: Path) -> None:
     source = "import numpy as np\n\n\ndef low(x):\n    return np.floor(x) + np.float(x)\n"
     broken = failure(
         exception="AttributeError",
         attributes={"owner": "numpy", "name": "float", "available": ["floor", "ceil", "float64"]},
     )
-    renamed = two_trees(tmp_path / "a", {"pkg/low.py": source}, {"pkg/low.py": source.replace("np.float(", "np.float64(")})
+    renamed = two_trees(
+        tmp_path / "a", {"pkg/low.py": source}, {"pkg/low.py": source.replace("np.float(", "np.float64(")}
+    )
     swapped = two_trees(tmp_path / "b", {"pkg/low.py": source}, {"pkg/low.py": source.replace("np.floor", "np.ceil")})
     assert static_gates(*renamed, broken)["scope"].passed
     assert "still exists" in static_gates(*swapped, broken)["scope"].detail
 
 
-def test_protected_paths_and_links_are_refused(tmp_path):
+def test_protected_paths_and_links_are_refused(tmp_path: Path) -> None:
     before, after = two_trees(tmp_path, {"secret/a.py": "A = 1\n", "b.py": "B = 1\n"}, {"secret/a.py": "import os\n"})
     (after / "b.py").unlink()
     (after / "b.py").symlink_to("/etc/passwd")
@@ -560,14 +562,16 @@ def test_protected_paths_and_links_are_refused(tmp_path):
     assert "b.py is neither" in detail
 
 
-def test_a_patch_that_changes_nothing_is_no_repair(tmp_path):
+def test_a_patch_that_changes_nothing_is_no_repair(tmp_path: Path) -> None:
     assert not static_gates(*two_trees(tmp_path, BASE, {}))["applies"].passed
 
 
 @given(st.integers(0, len(TESTS.splitlines()) - 1))
-def test_no_line_with_an_assertion_can_be_removed(tmp_path_factory, line):
+def test_no_line_with_an_assertion_can_be_removed(tmp_path_factory: pytest.TempPathFactory, line: int) -> None:
     lines = TESTS.splitlines(keepends=True)
     shorter = "".join(lines[:line] + lines[line + 1 :])
-    before, after = two_trees(tmp_path_factory.mktemp("t"), {"tests/test_cart.py": TESTS}, {"tests/test_cart.py": shorter})
+    before, after = two_trees(
+        tmp_path_factory.mktemp("t"), {"tests/test_cart.py": TESTS}, {"tests/test_cart.py": shorter}
+    )
     found = weakening.find(before, after)
     assert bool(found) or not ("assert" in lines[line] or "raises" in lines[line] or "approx" in lines[line])

@@ -139,7 +139,7 @@ def _ini(change: Change) -> Iterator[Seen]:
     for sections, options in ((old, tool[0]), (new, tool[1])):
         for name in ("pytest", "tool:pytest"):
             options.update(sections.pop(name, {}))
-    yield from _pytest_options(change.path, *tool)
+    yield from _pytest_options(change.path, tool[0], tool[1])
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             yield "changed_configuration", change.path, 0, f"section [{name}] changed"
@@ -189,7 +189,7 @@ def _pyproject(change: Change, own: frozenset[str]) -> Iterator[Seen]:
     options = [(_at(_at(_at(data, "tool"), "pytest"), "ini_options") or {}) for data in (old, new)]
     yield from _pytest_options(change.path, *({k: _flat(v) for k, v in o.items()} for o in options))
     lines = [_dependencies(data) for data in (old, new)]
-    yield from _requirements(change.path, *lines, own)
+    yield from _requirements(change.path, lines[0], lines[1], own)
     for data in (old, new):
         for keys in (("tool", "pytest"), ("project", "dependencies"), ("project", "optional-dependencies"),
                      ("dependency-groups",), ("build-system", "requires")):  # fmt: skip
@@ -269,7 +269,7 @@ def _maestro(change: Change, own: frozenset[str]) -> Iterator[Seen]:
 
 def _environment(path: str, old: Mapping[str, Any], new: Mapping[str, Any], own: frozenset[str]) -> Iterator[Seen]:
     lines = [list(map(str, side.get("install") or [])) for side in (old, new)]
-    yield from _requirements(path, *lines, own)
+    yield from _requirements(path, lines[0], lines[1], own)
     before, after = (side.get("variables") or {} for side in (old, new))
     for name in after:
         if after[name] != before.get(name) and str(name).upper() in _FORBIDDEN_VARIABLES:

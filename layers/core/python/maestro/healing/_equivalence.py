@@ -22,7 +22,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from maestro.healing import _names
-from maestro.healing._trees import Names
+from maestro.healing._forms import (
+    Difference,
+    Knowledge,
+    binds_imports,
+    dotted,
+    last_name,
+    line,
+    local_names,
+    longer,
+    longer_sleeps,
+    origins,
+    resolved,
+    same_words,
+    shown,
+)
 
 _LAZY_VIEWS = frozenset(
     {"map", "filter", "zip", "range", "keys", "values", "items", "iterkeys", "itervalues", "iteritems"}
@@ -30,143 +44,10 @@ _LAZY_VIEWS = frozenset(
 _LISTINGS = frozenset({"listdir", "glob", "iglob", "rglob", "iterdir", "scandir"})
 _DROPPABLE = frozenset({"loop", "encoding"})
 _HARMLESS_MARKS = frozenset({"asyncio", "anyio", "usefixtures", "trio", "fixture", "gen_test", "inlineCallbacks"})
-_SLEEPS = re.compile(r"((?:sleep|timeout)\w*\s*[(=]\s*)(\d+(?:\.\d+)?)")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-_LONGEST_WAIT = 60.0
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Node = object  # a node, a list of nodes, or a plain field of one
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that a repair may not change; lines are 1-based, ``line`` in the file before."""
-
-    detail: str
-    line: int
-    before: ast.AST | None = None
-    after: ast.AST | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What is known about names: the project's own, those that are gone, and those that provably still exist."""
-
-    names: Names
-    missing: frozenset[str] = frozenset()
-    alive: frozenset[str] = frozenset()
-
-
-def _origins(module: ast.Module) -> dict[str, set[str]]:
-    """Map each imported name to where it may come from, dotted; relative imports begin with a dot."""
-    found: dict[str, set[str]] = {}
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                bound = alias.asname or alias.name.split(".")[0]
-                found.setdefault(bound, set()).add(alias.name if alias.asname else bound)
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            for alias in node.names:
-                found.setdefault(alias.asname or alias.name, set()).add(f"{base.rstrip('.') or base}.{alias.name}")
-    return found
-
-
-def _local_names(module: ast.Module) -> set[str]:
-    """Return the names that a module binds by anything but an import."""
-    bound: set[str] = set()
-    for node in ast.walk(module):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-                bound.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                bound.add(name)
-            case ast.ExceptHandler(name=str(name)):
-                bound.add(name)
-    return bound
-
-
-def _import_like(node: ast.stmt) -> bool:
-    """Whether a statement only binds imported names: an import, or a fallback block around imports."""
-    match node:
-        case ast.Import() | ast.ImportFrom() | ast.Pass():
-            return True
-        case ast.Assign(targets=[ast.Name()], value=ast.Constant(value=None)):
-            return True
-        case ast.Assign(targets=[ast.Name()], value=ast.Name() | ast.Attribute() as value):
-            return dotted(value) is not None
-        case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=[]) if handlers:
-            inner = [*body, *orelse, *(statement for handler in handlers for statement in handler.body)]
-            types = {dotted(h.type) if h.type is not None else None for h in handlers}
-            allowed = {"ImportError", "ModuleNotFoundError", "AttributeError"}
-            return (
-                isinstance(body[0], (ast.Import, ast.ImportFrom)) and types <= allowed and all(map(_import_like, inner))
-            )
-        case ast.If(test=test, body=body, orelse=orelse) if "version" in ast.unparse(test) or "PY" in ast.unparse(test):
-            inner = [*body, *orelse]
-            return any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in inner) and all(map(_import_like, inner))
-    return False
-
-
-def _binds_imports(node: ast.stmt) -> bool:
-    return _import_like(node) and any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(node))
-
-
-def dotted(node: ast.AST | None) -> str | None:
-    """Return "a.b.c" for a chain of plain names, else ``None``."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        return ".".join([node.id, *reversed(parts)])
-    return None
-
-
-def last_name(node: ast.AST) -> str:
-    """Return the last word of what is called: ``raises`` of ``pytest.raises``; "" when it has none."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-class _Canonical(ast.NodeTransformer):
-    """Writes what means the same in one way: old aliases of assertions, generator coroutines."""
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        self.generic_visit(node)
-        node.attr = _names.ASSERTION_ALIASES.get(node.attr, node.attr)
-        return node
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        self.generic_visit(node)
-        match node.test:
-            case ast.Call(func=ast.Attribute(attr=attr) as func) as call if attr in _names.MOCK_MISTAKES:
-                func.attr = "assert_" + attr
-                return ast.copy_location(ast.Expr(call), node)
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.generic_visit(node)
-        kept = [
-            d for d in node.decorator_list if dotted(d) not in ("asyncio.coroutine", "types.coroutine", "coroutine")
-        ]
-        if len(kept) == len(node.decorator_list):
-            return node
-        made = ast.AsyncFunctionDef(node.name, node.args, node.body, kept, node.returns, node.type_comment)
-        made = ast.copy_location(made, node)
-        return _Awaits().visit(made)  # type: ignore[no-any-return]
-
-
-class _Awaits(ast.NodeTransformer):
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
-        self.generic_visit(node)
-        return ast.copy_location(ast.Await(node.value), node)
-
-
-def canonical(module: ast.Module) -> ast.Module:
-    """Rewrite a module (in place) so that spellings with one meaning are one."""
-    return _Canonical().visit(module)  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -184,8 +65,8 @@ class Comparer:
     _alpha: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._old, self._new = _origins(self.before), _origins(self.after)
-        self._old_locals, self._new_locals = _local_names(self.before), _local_names(self.after)
+        self._old, self._new = origins(self.before), origins(self.after)
+        self._old_locals, self._new_locals = local_names(self.before), local_names(self.after)
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs and may not, in the order of the module before."""
@@ -194,8 +75,8 @@ class Comparer:
     # --- statements
 
     def _body(self, old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> Iterator[Difference]:
-        old = [s for s in old if not _binds_imports(s)]
-        new = [s for s in new if not _binds_imports(s)]
+        old = [s for s in old if not binds_imports(s)]
+        new = [s for s in new if not binds_imports(s)]
         position = 0
         for statement in old:
             found, inner = self._find(statement, new, position)
@@ -231,7 +112,7 @@ class Comparer:
 
     def _lost(self, statement: ast.stmt, other: ast.stmt | None) -> Difference:
         reason = self._quietly(statement, other) if type(other) is type(statement) else None
-        detail = reason.detail if reason else f"is gone: {_shown(statement)}"
+        detail = reason.detail if reason else f"is gone: {shown(statement)}"
         return Difference(detail, statement.lineno, statement, other if reason else None)
 
     def _added(self, statements: Sequence[ast.stmt]) -> Iterator[Difference]:
@@ -240,7 +121,7 @@ class Comparer:
             return
         for statement in statements:
             if not isinstance(statement, ast.Pass):
-                yield Difference(f"was added: {_shown(statement)}", statement.lineno, None, statement)
+                yield Difference(f"was added: {shown(statement)}", statement.lineno, None, statement)
 
     def _definition(self, old: ast.stmt, new: ast.stmt) -> Iterator[Difference]:
         assert isinstance(old, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))  # noqa: S101 - narrows the type
@@ -267,13 +148,13 @@ class Comparer:
                 left.remove(match)
             elif not (self.tests and re.search(r"\b(skip|xfail|skipIf|skipUnless|skipif)\b", ast.unparse(decorator))):
                 other = left[0] if left else None
-                yield Difference(f"decorator of {old.name} changed: {_shown(decorator)}", old.lineno, decorator, other)
+                yield Difference(f"decorator of {old.name} changed: {shown(decorator)}", old.lineno, decorator, other)
                 left = left[1:]
         for decorator in left:
             callee = decorator.func if isinstance(decorator, ast.Call) else decorator
             if self.tests and last_name(callee) in _HARMLESS_MARKS:
                 continue
-            yield Difference(f"decorator added to {old.name}: {_shown(decorator)}", new.lineno, None, decorator)
+            yield Difference(f"decorator added to {old.name}: {shown(decorator)}", new.lineno, None, decorator)
 
     def _parameters(
         self, old: ast.FunctionDef | ast.AsyncFunctionDef, new: ast.FunctionDef | ast.AsyncFunctionDef
@@ -304,7 +185,7 @@ class Comparer:
 
     # --- everything below a statement
 
-    def _differs(self, old: _Node, new: _Node) -> Difference | None:  # noqa: PLR0911 - one line per kind of node
+    def _differs(self, old: _Node, new: _Node) -> Difference | None:  # noqa: C901, PLR0911 - one line per kind
         if isinstance(old, list) and isinstance(new, list):
             if old and isinstance(old[0], ast.stmt):
                 return next(iter(self._body(old, new)), None)
@@ -316,7 +197,7 @@ class Comparer:
             if inner is not None:
                 return self._differs(old, inner)
             if type(old) is not type(new):
-                return Difference(f"{_shown(old)} became {_shown(new)}", _line(old), old, new)
+                return Difference(f"{shown(old)} became {shown(new)}", line(old), old, new)
             if isinstance(old, ast.Constant) and isinstance(new, ast.Constant):
                 return self._constant(old, new)
             if isinstance(old, ast.Call) and isinstance(new, ast.Call):
@@ -326,7 +207,7 @@ class Comparer:
                     return Difference(f"{old.name} was renamed", old.lineno, old, new)
                 return next(iter(self._definition(old, new)), None)  # type: ignore[arg-type]
             return self._fields(old, new)
-        return None if old == new else Difference(f"{_shown(old)} became {_shown(new)}", 0)
+        return None if old == new else Difference(f"{shown(old)} became {shown(new)}", 0)
 
     def _fields(self, old: ast.AST, new: ast.AST) -> Difference | None:
         for name in old._fields:
@@ -334,12 +215,12 @@ class Comparer:
                 continue
             reason = self._differs(getattr(old, name, None), getattr(new, name, None))
             if reason is not None:
-                return reason if reason.line else Difference(reason.detail, _line(old), old, new)
+                return reason if reason.line else Difference(reason.detail, line(old), old, new)
         return None
 
     def _lists(self, old: list[ast.AST], new: list[ast.AST]) -> Difference | None:
         if len(old) != len(new):
-            return Difference(f"{len(old)} items became {len(new)}: {_shown(old)} became {_shown(new)}", 0)
+            return Difference(f"{len(old)} items became {len(new)}: {shown(old)} became {shown(new)}", 0)
         return next(filter(None, (self._differs(a, b) for a, b in zip(old, new, strict=True))), None)
 
     def _unwrapped(self, old: ast.AST, new: ast.AST) -> ast.AST | None:
@@ -368,16 +249,16 @@ class Comparer:
         a, b = old.value, new.value
         if type(a) is type(b) and (a == b or (a != a and b != b)):  # noqa: PLR0124 - not a number equals nothing
             return None
-        if self.tests and isinstance(a, str) and isinstance(b, str) and _longer_sleeps(a, b):
+        if self.tests and isinstance(a, str) and isinstance(b, str) and longer_sleeps(a, b):
             return None
-        return Difference(f"constant {a!r:.80} became {b!r:.80}", _line(old), old, new)
+        return Difference(f"constant {a!r:.80} became {b!r:.80}", line(old), old, new)
 
     def _call(self, old: ast.Call, new: ast.Call) -> Difference | None:
         reason = self._differs(old.func, new.func)
         if reason is not None:
             return reason
         word = last_name(old.func)
-        if ast.dump(old.func) != ast.dump(new.func) and _same_words(old, new):
+        if ast.dump(old.func) != ast.dump(new.func) and same_words(old, new):
             return None
         if self.tests and word in ("patch", "setattr", "delattr", "import_module", "importorskip", "object"):
             reason = self._arguments_with_targets(old.args, new.args)
@@ -387,9 +268,9 @@ class Comparer:
 
     def _timed(self, old: Sequence[ast.expr], new: Sequence[ast.expr], *, timed: bool) -> Difference | None:
         if len(old) != len(new):
-            return Difference(f"{len(old)} arguments became {len(new)}", _line(old[0] if old else new[0]))
+            return Difference(f"{len(old)} arguments became {len(new)}", line(old[0] if old else new[0]))
         for a, b in zip(old, new, strict=True):
-            if timed and self.tests and _longer(a, b):
+            if timed and self.tests and longer(a, b):
                 continue
             reason = self._differs(a, b)
             if reason is not None:
@@ -401,7 +282,7 @@ class Comparer:
         match (list(old), list(new)):
             case ([ast.Constant(value=str(a)), *rest], [ast.Constant(value=str(b)), *others]) if a != b:
                 if not (_DOTTED.fullmatch(a) and _DOTTED.fullmatch(b)) or self._renamed({a}, {b}, a.split(".")[0]):
-                    return Difference(f"{a!r} became {b!r}", _line(old[0]), old[0], new[0])
+                    return Difference(f"{a!r} became {b!r}", line(old[0]), old[0], new[0])
                 return self._differs(rest, others)
         return self._timed(old, new, timed=False)
 
@@ -410,7 +291,7 @@ class Comparer:
         own = callee in self.knowledge.names.defined
         gone, came = [k for k in left if k not in right], [k for k in right if k not in left]
         for name in left.keys() & right.keys():
-            if self.tests and _names.TIMING.search(f"{callee} {name}") and _longer(left[name], right[name]):
+            if self.tests and _names.TIMING.search(f"{callee} {name}") and longer(left[name], right[name]):
                 continue
             reason = self._differs(left[name], right[name])
             if reason is not None:
@@ -436,27 +317,27 @@ class Comparer:
         if a is not None and b is not None:
             a = ".".join([self._alpha.get(a.split(".")[0], a.split(".")[0]), *a.split(".")[1:]])
             if self._foreign(a, self._old, self._old_locals) and self._foreign(b, self._new, self._new_locals):
-                reason = self._renamed(_resolved(a, self._old), _resolved(b, self._new), a.split(".")[0])
-                return reason and Difference(reason.detail, _line(old), old, new)
+                reason = self._renamed(resolved(a, self._old), resolved(b, self._new), a.split(".")[0])
+                return reason and Difference(reason.detail, line(old), old, new)
         if isinstance(old, ast.Attribute) and isinstance(new, ast.Attribute):
             reason = self._differs(old.value, new.value)
             if reason is None and old.attr != new.attr:
-                reason = self._attribute(old.attr, new.attr, _line(old))
-            return reason and Difference(reason.detail, _line(old), old, new)
+                reason = self._attribute(old.attr, new.attr, line(old))
+            return reason and Difference(reason.detail, line(old), old, new)
         if a is not None and a == b:
             return None
         if isinstance(old, ast.Name) and isinstance(new, ast.Name) and a == new.id:
             return None
-        return Difference(f"`{_shown(old)}` became `{_shown(new)}`", _line(old), old, new)
+        return Difference(f"`{shown(old)}` became `{shown(new)}`", line(old), old, new)
 
     def _foreign(self, name: str, origins: Mapping[str, set[str]], locals_: set[str]) -> bool:
         """Whether a reference begins with an imported name, or with one that nothing here binds."""
         root = name.split(".", maxsplit=1)[0]
         return root in origins or (root not in locals_ and root != "self")
 
-    def _renamed(self, old: set[str], new: set[str], root: str) -> Difference | None:
+    def _renamed(self, old: set[str], new: set[str], root: str) -> Difference | None:  # noqa: PLR0911 - one per reason
         """Judge a reference that now means something else; both sides are given with all their possible origins."""
-        if old & new:
+        if old & new or {"." + name for name in old} & new:  # an implicit relative import made explicit
             return None
         names = self.knowledge.names
         shown = f"`{min(old)}` became `{min(new)}`"
@@ -490,48 +371,3 @@ class Comparer:
         if old in self.knowledge.alive:
             return Difference(f"{shown}, though the former still exists", line)
         return None
-
-
-def _resolved(name: str, origins: Mapping[str, set[str]]) -> set[str]:
-    root, _, rest = name.partition(".")
-    return {f"{origin}.{rest}" if rest else origin for origin in origins.get(root, {root})}
-
-
-def _longer(old: ast.expr, new: ast.expr) -> bool:
-    """Whether a wait of so many seconds became a longer one, of at most a minute."""
-    match old, new:
-        case ast.Constant(value=int() | float() as a), ast.Constant(value=int() | float() as b):
-            return not isinstance(a, bool) and not isinstance(b, bool) and 0 < a < b <= max(_LONGEST_WAIT, 10 * a)
-    return False
-
-
-def _longer_sleeps(old: str, new: str) -> bool:
-    """Whether two program texts differ only in longer sleeps."""
-    if _SLEEPS.sub(r"\1", old) != _SLEEPS.sub(r"\1", new):
-        return False
-    pairs = zip(_SLEEPS.findall(old), _SLEEPS.findall(new), strict=True)
-    return all(float(a) <= float(b) <= _LONGEST_WAIT for (_, a), (_, b) in pairs)
-
-
-def _same_words(old: ast.Call, new: ast.Call) -> bool:
-    """Whether a renamed function gets the same words, cut into arguments in another way."""
-
-    def words(call: ast.Call) -> list[str] | None:
-        texts = [a.value if isinstance(a, ast.Constant) else None for a in call.args]
-        if call.keywords or not texts or not all(isinstance(t, str) for t in texts):
-            return None
-        return " ".join(str(t) for t in texts).split()
-
-    return words(old) is not None and words(old) == words(new)
-
-
-def _line(node: object) -> int:
-    return int(getattr(node, "lineno", 0))
-
-
-def _shown(node: object) -> str:
-    if isinstance(node, list):
-        return "[" + ", ".join(_shown(n) for n in node) + "]"
-    text = ast.unparse(node) if isinstance(node, ast.AST) else repr(node)
-    first = " ".join(text.split())
-    return first if len(first) <= 90 else first[:87] + "..."  # noqa: PLR2004 - what fits on a line

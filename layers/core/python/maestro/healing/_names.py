@@ -107,7 +107,7 @@ _GONE = {
     "ssl": "wrap_socket match_hostname RAND_pseudo_bytes",
     "random": "jumpahead",
     "math": "",
-    "operator": "isCallable sequenceIncludes isSequenceType isMappingType isNumberType repeat delslice getslice setslice",
+    "operator": "isCallable sequenceIncludes isSequenceType isMappingType isNumberType repeat getslice setslice",
     "tempfile": "mktemp",
     "contextlib": "nested",
     "decimal": "",

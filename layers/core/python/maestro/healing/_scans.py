@@ -3,9 +3,10 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 from maestro.healing import _names
-from maestro.healing._equivalence import dotted, last_name
+from maestro.healing._forms import dotted, last_name
 
 Seen = Iterator[tuple[int, str]]
 _SKIPS = frozenset(
@@ -36,14 +37,18 @@ def _shown(node: ast.AST) -> str:
     return " ".join(ast.unparse(node).split())[:90]
 
 
-def is_assertion(node: ast.AST) -> bool:
-    """Whether a node is an assertion, as outsiders count them."""
+def is_assertion(node: ast.AST) -> TypeGuard[ast.Assert | ast.Call]:
+    """Whether a node is an assertion: a statement, or a call of unittest's, pytest's, mock's or nose's."""
     return isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and _names.asserts(last_name(node.func)))
 
 
-def assertions(tree: ast.AST) -> int:
-    """Count the assertions in a tree."""
-    return sum(is_assertion(node) for node in ast.walk(tree))
+def assertions(tree: ast.AST, *, nose: bool = True) -> int:
+    """Count the assertions in a tree, with or without the short names of nose."""
+    short = ("eq_", "ok_", "deprecated_call", "DocTestSuite")
+    return sum(
+        is_assertion(node) and (nose or not (isinstance(node, ast.Call) and last_name(node.func) in short))
+        for node in ast.walk(tree)
+    )
 
 
 def skips(tree: ast.AST) -> Seen:
@@ -84,12 +89,8 @@ def unreachable(tree: ast.AST) -> Seen:
             for statement in body:
                 dead = ended or _never(node, body)
                 if dead:
-                    yield from ((n.lineno, _shown(n)) for n in ast.walk(statement) if _asserts_at(n))
+                    yield from ((n.lineno, _shown(n)) for n in ast.walk(statement) if is_assertion(n))
                 ended = ended or isinstance(statement, (ast.Return, ast.Raise, ast.Break, ast.Continue))
-
-
-def _asserts_at(node: ast.AST) -> bool:
-    return is_assertion(node)
 
 
 def _never(node: ast.AST, body: list[ast.stmt]) -> bool:

@@ -1,8 +1,8 @@
 """Put accepted repairs together: one patch against the source as submitted, and its reverse.
 
-Patches are applied by ``git apply --3way`` in a scratch repository of its own, with no configuration, hooks or filters of
-the machine or the project. Requirement lists are merged as sets of lines, because two repairs that each add one line at the
-same place do not disagree. A repair that conflicts is deferred to the next pass, not lost.
+Patches are applied by ``git apply --3way`` in a scratch repository of its own, with no configuration, hooks or
+filters of the machine or the project. Requirement lists are merged as sets of lines, because two repairs that each
+add one line at the same place do not disagree. A repair that conflicts is deferred to the next pass, not lost.
 """
 
 import os
@@ -82,7 +82,10 @@ def combine(repairs: Sequence[Repair], source: Path) -> Combination:
 
 
 def squash(source: Path, patches: Sequence[str]) -> str:
-    """Return one diff that does to ``source`` what ``patches`` do in order; raises :class:`CombineError` if one does not fit."""
+    """Return one diff that does to ``source`` what ``patches`` do in order.
+
+    Raises :class:`CombineError` if one does not fit.
+    """
     with tempfile.TemporaryDirectory(prefix="squash-") as folder:
         tree = Path(folder, "tree")
         shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(".git"))
@@ -108,9 +111,14 @@ class _Git:
     def call(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
         options = ["-c", "core.autocrlf=false", "-c", "core.quotepath=false", "-c", "core.hooksPath=/dev/null"]
         return subprocess.run(
-            [shutil.which("git") or "git", *options, *arguments], cwd=self.tree, env=self.environment, capture_output=True,
-            input=stdin.encode("utf-8", "surrogateescape"), timeout=_SECONDS, check=False,
-        )  # fmt: skip
+            [shutil.which("git") or "git", *options, *arguments],
+            cwd=self.tree,
+            env=self.environment,
+            capture_output=True,
+            input=stdin.encode("utf-8", "surrogateescape"),
+            timeout=_SECONDS,
+            check=False,
+        )
 
     def run(self, *arguments: str) -> str:
         done = self.call(*arguments)

@@ -1,14 +1,14 @@
 """How likely it is that a reviewer keeps a repair, and what that earns it.
 
-The base is a posterior mean: counts of right and wrong repairs per (strategy, generator), drawn towards the counts of the
-strategy, these towards all counts, and these towards a Beta prior (``healing/data/outcomes.json``). What was seen of
-this one repair then moves its log-odds by a fixed sum:
+The base is a posterior mean: counts of right and wrong repairs per (strategy, generator), drawn towards the counts
+of the strategy, these towards all counts, and these towards a Beta prior (``healing/data/outcomes.json``). What was
+seen of this one repair then moves its log-odds by a fixed sum:
 
     logit(p) = logit(base) + GATES + REPEAT * min(repeats, 5) + TESTS * log2(1 + min(tests, 63))
              + PRIOR * (prior - 0.5) - SIZE * log2(1 + lines / 10) - PRODUCT * touches_product - WORKAROUND * workaround
 
-The weights are judgement, not yet fitted: outcomes.json says whether anything was measured. The result rises with repeats,
-tests and prior, falls with size, a touched product and a workaround, and stays strictly within (0, 1).
+The weights are judgement, not yet fitted: outcomes.json says whether anything was measured. The result rises with
+repeats, tests and prior, falls with size, a touched product and a workaround, and stays strictly within (0, 1).
 """
 
 import functools
@@ -60,9 +60,10 @@ class Outcomes:
         """Return the posterior mean for a generator, which falls back on its strategy, then on all, then the prior."""
         level = self.right / (self.right + self.wrong)
         strength = self.right + self.wrong
-        for prefix in ("", f"{strategy}/", f"{strategy}/{generator}"):
-            chosen = [v for k, v in self.counts.items() if (k == prefix if prefix.count("/") and not prefix.endswith("/") else k.startswith(prefix))]  # fmt: skip
-            right, wrong = sum(v[0] for v in chosen), sum(v[1] for v in chosen)
+        own = f"{strategy}/{generator}"
+        levels = (self.counts, {k for k in self.counts if k.startswith(f"{strategy}/")}, {own} & self.counts.keys())
+        for keys in levels:
+            right, wrong = (sum(self.counts[key][side] for key in keys) for side in (0, 1))
             level = (right + level * strength) / (right + wrong + strength)
             strength = self.pool
         return level

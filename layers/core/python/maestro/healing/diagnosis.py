@@ -1,4 +1,4 @@
-"""Whose fault is a failure: the product's behaviour, or what surrounds it?
+"""Whose fault a failure is: the product's behaviour, or what surrounds it.
 
 A regression is never repaired: nothing is edited to agree with it, it is reported with the functions and the change
 that are suspected. So ``regression=True`` needs evidence, and a failure without evidence either way still gets
@@ -133,7 +133,7 @@ def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequenc
     return None
 
 
-def _raised(facts: Facts, project: Project) -> str | None:
+def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - one per rule
     kind = _short(facts.exception)
     attributes = facts.attributes
     frames = _product_frames(facts)
@@ -186,7 +186,7 @@ def _owns(project: Project, top: str) -> bool:
 
 def _test_source(failure: Failure, project: Project) -> list[tuple[ast.Module, ast.AST]]:
     """Return the syntax trees of the failing tests, each with its module's."""
-    found = []
+    found: list[tuple[ast.Module, ast.AST]] = []
     modules: dict[str, ast.Module | None] = {}
     root = project.root.resolve()
     for test in failure.tests:
@@ -197,9 +197,12 @@ def _test_source(failure: Failure, project: Project) -> list[tuple[ast.Module, a
             modules[file] = parse(path.read_text("utf-8", "replace")) if inside else None
         module = modules[file]
         name = rest.rsplit("::", 1)[-1]
-        for node in ast.walk(module) if module is not None else ():
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name and module is not None:
-                found.append((module, node))
+        if module is not None:
+            found += [
+                (module, node)
+                for node in ast.walk(module)
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
+            ]
     return found
 
 

@@ -3,7 +3,7 @@
 The key of a cause is built from facts, the structured ones first: the missing module, the missing name and its
 owner, the file and line of a syntax error, the missing fixture, the hook's argument. An error raised inside a
 dependency is keyed by the place where it was raised, any other by its exception, its message without what varies,
-and the place in the project. A failed assertion is keyed by its own test, for nothing says that two of them share a cause.
+and the place in the project. A failed assertion is keyed by its own test: nothing says that two share a cause.
 """
 
 import hashlib
@@ -247,6 +247,7 @@ def group(results: Iterable[CaseResult], suite: str, *, durations: Mapping[str, 
             facts=facts,
         )
         cost = sum(known.get(member[0].id, member[0].seconds) for member in members)
-        ranked.append((_PHASES[facts.phase] if _PHASES[facts.phase] <= _PHASES[Phase.COLLECT] else 9, -len(tests), cost, key, failure))  # fmt: skip
+        phase = _PHASES[facts.phase]
+        ranked.append((phase if phase <= _PHASES[Phase.COLLECT] else len(_PHASES), -len(tests), cost, key, failure))
     ranked.sort(key=lambda entry: entry[:4])
     return [entry[4] for entry in ranked]

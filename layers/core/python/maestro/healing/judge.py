@@ -1,8 +1,8 @@
 """From trials to a verdict: healed, progressed, or exhausted.
 
 - healed: some candidate makes every test of the failure green and passes every gate.
-- progressed: none does, but one removes the failure's cause (its signature is gone from what still fails) and what fails
-  now is less or later; the patch is worth keeping for another round.
+- progressed: none does, but one removes the failure's cause (its signature is gone from what still fails) and what
+  fails now is less or later; the patch is worth keeping for another round.
 - exhausted: neither. A repair may still come out: one that made some of the tests green and passes all gates for those.
 
 No repair comes out that makes no test green, and none for a regression.
@@ -37,8 +37,8 @@ _LATE = 3
 class Judgement:
     """What came of one round.
 
-    ``winner`` is the candidate to keep; ``repair`` what may be delivered now, whatever the verdict; ``next_failure`` what
-    the kept patch uncovered, to be diagnosed anew; ``rejected`` says for each other candidate why.
+    ``winner`` is the candidate to keep; ``repair`` what may be delivered now, whatever the verdict; ``next_failure``
+    what the kept patch uncovered, to be diagnosed anew; ``rejected`` says for each other candidate why.
     """
 
     verdict: Verdict
@@ -87,7 +87,7 @@ def _preference(judged: _Judged) -> tuple[bool, int, float, str]:
     return (candidate.workaround, size(candidate.patch), -candidate.prior, candidate.id)
 
 
-def judge(
+def judge(  # noqa: PLR0917 - the order that the contract states
     failure: Failure,
     candidates: Sequence[Candidate],
     trials: Sequence[Trial],
@@ -145,7 +145,7 @@ def judge(
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
 
 
-def _one(
+def _one(  # noqa: PLR0917 - as judge
     failure: Failure,
     candidate: Candidate,
     trial: Trial,
@@ -216,7 +216,7 @@ def _further(failure: Failure, new: Failure, old: Collection[tuple[str, str]]) -
     return same and (after.line > before.line or (after.line == before.line and deeper))
 
 
-def repair_of(
+def repair_of(  # noqa: PLR0917 - as judge
     failure: Failure,
     candidate: Candidate,
     trial: Trial,

@@ -5,17 +5,19 @@ project code. A repair passes all of them or it is not one.
 """
 
 import fnmatch
+import functools
+import importlib
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-from ruff import find_ruff_bin
 
 from maestro.healing import weakening
 from maestro.healing._configuration import is_configuration
+from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change, changes, is_test_file, parse
 from maestro.healing.errors import HealingError
 from maestro.model import Candidate, CaseResult, Failure, GateResult, Outcome, Trial, TrialStatus
@@ -24,7 +26,18 @@ SESSION = "<session>"
 MAX_FILES = 80
 MAX_LINES = 6000
 _SHOWN = 5
-_ALWAYS_PROTECTED = (".git/*", ".github/*", ".gitlab-ci.yml", ".circleci/*", "*.pth", "sitecustomize.py", "usercustomize.py", "*/sitecustomize.py", "*/usercustomize.py")  # fmt: skip
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_ALWAYS_PROTECTED = (
+    ".git/*",
+    ".github/*",
+    ".gitlab-ci.yml",
+    ".circleci/*",
+    "*.pth",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "*/sitecustomize.py",
+    "*/usercustomize.py",
+)
 _GREEN = frozenset({Outcome.PASSED, Outcome.XFAILED})
 
 
@@ -39,10 +52,12 @@ class Evidence:
     before: Path
     after: Path
     tests: tuple[str, ...]
-    protect: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    flaky: frozenset[str] = frozenset()
-    changed: tuple[Change, ...] = field(default=())
+    protect: tuple[str, ...]
+    allow: tuple[str, ...]
+    flaky: frozenset[str]
+    changed: tuple[Change, ...]
+    knowledge: Knowledge
+    findings: tuple[weakening.Finding, ...]
 
 
 def status(results: Iterable[CaseResult], node: str) -> str:
@@ -91,8 +106,15 @@ def parses(evidence: Evidence) -> GateResult:
     return GateResult(passed=True, detail=f"{len(files)} changed Python files parse")
 
 
+@functools.cache
+def _ruff() -> str:
+    """Return the path of the ruff that is installed beside this package."""
+    finder = importlib.import_module("ruff")
+    return str(finder.find_ruff_bin())
+
+
 def _lint(root: Path, path: str) -> Counter[str]:
-    command = [find_ruff_bin(), "check", "--isolated", "--no-cache", "--exit-zero", "--output-format", "json"]
+    command = [_ruff(), "check", "--isolated", "--no-cache", "--exit-zero", "--output-format", "json"]
     command += ["--select", "E9,F63,F7,F82", "--ignore-noqa", "--stdin-filename", path, "-"]
     done = subprocess.run(
         command, input=(root / path).read_bytes(), capture_output=True, timeout=60, check=False, cwd="/"
@@ -151,14 +173,8 @@ def _ids(results: Iterable[CaseResult]) -> dict[str, Outcome]:
 
 
 def _stable_id(test: str) -> str:
-    return normalise_address(test)
-
-
-def normalise_address(text: str) -> str:
     """Replace memory addresses, which some parametrised ids hold."""
-    import re
-
-    return re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
+    return _ADDRESS.sub("0xADDRESS", test)
 
 
 def no_regression(evidence: Evidence) -> GateResult:
@@ -183,7 +199,8 @@ def nothing_vanished(evidence: Evidence) -> GateResult:
     gone = {
         t for t in before if "::" in t and t not in now and not any(k.startswith(t + "::") for k in now)
     } - evidence.flaky
-    hidden = {t for t, o in before.items() if o not in (Outcome.SKIPPED, Outcome.XFAILED) and now.get(t) in (Outcome.SKIPPED, Outcome.XFAILED)}  # fmt: skip
+    silent = (Outcome.SKIPPED, Outcome.XFAILED)
+    hidden = {t for t, o in before.items() if o not in silent and now.get(t) in silent}
     hidden |= {t for t, o in before.items() if o is Outcome.SKIPPED and now.get(t) is Outcome.XFAILED}
     if gone or hidden:
         words = [f"{len(gone)} are gone: {_listed(gone)}"] if gone else []
@@ -192,16 +209,12 @@ def nothing_vanished(evidence: Evidence) -> GateResult:
     return GateResult(passed=True, detail=f"all {len(before)} earlier ids are there; {len(now)} now")
 
 
-def _findings(evidence: Evidence) -> tuple[weakening.Finding, ...]:
-    return weakening.find(evidence.before, evidence.after, evidence.failure)
-
-
 _EXPECTATION_RULES = frozenset({"changed_literal", "loosened_tolerance", "changed_data"})
 
 
 def no_weakening(evidence: Evidence) -> GateResult:
     """The change takes nothing away from what the tests say."""
-    found = [str(f) for f in _findings(evidence)]
+    found = [str(f) for f in evidence.findings]
     if found:
         return GateResult(passed=False, detail="; ".join(found[:_SHOWN]))
     return GateResult(passed=True, detail="no assertion, test or check is lost, skipped or loosened")
@@ -224,10 +237,9 @@ def scope(evidence: Evidence) -> GateResult:
         problems.append(f"{len(evidence.changed)} files and {lines} lines are more than {MAX_FILES} and {MAX_LINES}")
     product = [c for c in evidence.changed if c.python and not is_test_file(c.path)]
     if product and not problems:
-        knowledge = weakening.knowledge_of(evidence.failure, evidence.before)
         for change in product:
-            for difference in weakening.product_change(change.before, change.after, knowledge)[:1]:
-                problems.append(f"product code {change.path}:{difference.line}: {difference.detail}")
+            found = weakening.product_change(change.before, change.after, evidence.knowledge)[:1]
+            problems += [f"product code {change.path}:{d.line}: {d.detail}" for d in found]
     if problems:
         return GateResult(passed=False, detail="; ".join(problems[:_SHOWN]))
     return GateResult(
@@ -242,7 +254,7 @@ def _changed_lines(change: Change) -> int:
 
 def provenance(evidence: Evidence) -> GateResult:
     """No expectation changes: nothing here can show yet that a dependency changed one on purpose."""
-    altered = [str(f) for f in _findings(evidence) if f.rule in _EXPECTATION_RULES]
+    altered = [str(f) for f in evidence.findings if f.rule in _EXPECTATION_RULES]
     if altered:
         return GateResult(passed=False, detail=f"an expectation changes without proof of its origin: {altered[0]}")
     return GateResult(passed=True, detail="no expectation changes")
@@ -264,7 +276,7 @@ RUN_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
 }
 
 
-def prove(
+def prove(  # noqa: PLR0917 - the order that the contract states
     failure: Failure,
     candidate: Candidate,
     trial: Trial,
@@ -280,15 +292,28 @@ def prove(
 ) -> dict[str, GateResult]:
     """Put a candidate through the gates and return each one's result, by name.
 
-    ``baseline`` are the results of the whole suite before the patch; ``before`` and ``after`` the trees without and with
-    it; ``tests`` the ids that it claims to have made green (default: all of the failure's).
+    ``baseline`` are the results of the whole suite before the patch; ``before`` and ``after`` the trees without and
+    with it; ``tests`` the ids that it claims to have made green (default: all of the failure's).
     """
-    evidence = Evidence(
-        failure, candidate, trial, tuple(baseline), before, after, tuple(failure.tests if tests is None else tests),
-        tuple(protect), tuple(allow), frozenset(flaky), changes(before, after),
-    )  # fmt: skip
-    chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     if failure.regression:
         refused = GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
         return {"diagnosis": refused}
+    changed = changes(before, after)
+    knowledge = weakening.knowledge_of(failure, before)
+    evidence = Evidence(
+        failure=failure,
+        candidate=candidate,
+        trial=trial,
+        baseline=tuple(baseline),
+        before=before,
+        after=after,
+        tests=tuple(failure.tests if tests is None else tests),
+        protect=tuple(protect),
+        allow=tuple(allow),
+        flaky=frozenset(flaky),
+        changed=changed,
+        knowledge=knowledge,
+        findings=weakening.inspect(before, changed, knowledge),
+    )
+    chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     return {name: gate(evidence) for name, gate in chosen.items()}

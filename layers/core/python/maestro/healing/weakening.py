@@ -9,13 +9,14 @@ import ast
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.healing import _configuration, _scans
-from maestro.healing._equivalence import Comparer, Difference, Knowledge, canonical, dotted, last_name
-from maestro.healing._trees import Change, Names, changes, is_test_file, parse, project_names, translated
+from maestro.healing._equivalence import Comparer
+from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name
+from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
 from maestro.model import Failure
 
 _TOLERANCE = frozenset(
@@ -77,12 +78,14 @@ def knowledge_of(failure: Failure | None, root: Path) -> Knowledge:
 
 def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:
     """Compare two trees and return every weakening, by file and line; empty when there is none."""
-    changed = changes(before, after)
-    knowledge = (
-        knowledge_of(failure, before) if any(c.python for c in changed) else Knowledge(Names(frozenset(), frozenset()))
-    )
+    return inspect(before, changes(before, after), knowledge_of(failure, before))
+
+
+def inspect(before: Path, changed: Sequence[Change], knowledge: Knowledge) -> tuple[Finding, ...]:
+    """Return every weakening in files that changed, as :func:`find` does."""
     found = [finding for change in changed for finding in compare(change, knowledge)]
     own = _configuration.project_distributions(before)
+    found += _counted_from_outside(changed)
     for change in changed:
         if not change.python:
             found += [Finding(*seen) for seen in _configuration.compare(change, own)]
@@ -154,14 +157,36 @@ def _detached(tree: ast.Module | None) -> ast.Module | None:
 
 
 def _fewer_assertions(change: Change) -> Iterator[Finding]:
-    """Count assertions as outsiders do: by syntax where a file parses, else by words."""
-    counts = []
-    for text in (change.before or "", change.after or ""):
-        tree = parse(text)
-        words = len(re.findall(r"\bassert", text)) + len(re.findall(r"\b(?:raises|warns|approx|fail)\(", text))
-        counts.append(words if tree is None else _scans.assertions(tree))
+    """Count a file's assertions by syntax, translated where it is Python 2; by words where nothing parses it."""
+    before, after = change.before or "", change.after or ""
+    old = parse(before) or translated(before)
+    new = parse(after)
+    if old is None or new is None:
+        counts = (_words(before), _words(after))
+    else:
+        counts = (_scans.assertions(old), _scans.assertions(new))
     if counts[1] < counts[0]:
         yield Finding("lost_assertion", change.path, 0, f"{counts[0]} assertions became {counts[1]}")
+
+
+def _words(text: str) -> int:
+    return len(re.findall(r"\bassert", text)) + len(re.findall(r"\b(?:raises|warns|approx|fail)\(", text))
+
+
+def _counted_from_outside(changed: Iterable[Change]) -> Iterator[Finding]:
+    """Count over all changed files as someone would who knows nothing of Python 2: by syntax, else by words.
+
+    Such a count also sees words in comments and definitions of files that do not parse, so it can fall though
+    nothing was lost. A repair after which an outsider counts fewer assertions is refused all the same.
+    """
+    totals = [0, 0]
+    for change in changed:
+        for side, text in enumerate((change.before, change.after)):
+            if change.python and text:
+                tree = parse(text)
+                totals[side] += _words(text) if tree is None else _scans.assertions(tree, nose=False)
+    if totals[1] < totals[0]:
+        yield Finding("fewer_counted_assertions", "", 0, f"{totals[0]} counted assertions became {totals[1]}")
 
 
 def _scanned(path: str, bases: list[ast.Module], after: ast.Module) -> Iterator[Finding]:
@@ -318,4 +343,4 @@ def _lexemes(text: str) -> list[str]:
     return found
 
 
-__all__ = ["Finding", "compare", "find", "knowledge_of", "product_change"]
+__all__ = ["Finding", "compare", "find", "inspect", "knowledge_of", "product_change"]

@@ -1,0 +1,188 @@
+"""Forms of syntax trees that two spellings share, and small facts read off a tree."""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maestro.healing import _names
+from maestro.healing._trees import Names
+
+_SLEEPS = re.compile(r"((?:sleep|timeout)\w*\s*[(=]\s*)(\d+(?:\.\d+)?)")
+_LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that a repair may not change; lines are 1-based, ``line`` in the file before."""
+
+    detail: str
+    line: int
+    before: ast.AST | None = None
+    after: ast.AST | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known about names: the project's own, those that are gone, and those that provably still exist."""
+
+    names: Names
+    missing: frozenset[str] = frozenset()
+    alive: frozenset[str] = frozenset()
+
+
+def origins(module: ast.Module) -> dict[str, set[str]]:
+    """Map each imported name to where it may come from, dotted; relative imports begin with a dot."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name.split(".")[0]
+                found.setdefault(bound, set()).add(alias.name if alias.asname else bound)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for alias in node.names:
+                found.setdefault(alias.asname or alias.name, set()).add(f"{base.rstrip('.') or base}.{alias.name}")
+    return found
+
+
+def local_names(module: ast.Module) -> set[str]:
+    """Return the names that a module binds by anything but an import."""
+    bound: set[str] = set()
+    for node in ast.walk(module):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                bound.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.ExceptHandler(name=str(name)):
+                bound.add(name)
+    return bound
+
+
+def _import_like(node: ast.stmt) -> bool:
+    """Whether a statement only binds imported names: an import, or a fallback block around imports."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Pass():
+            return True
+        case ast.Assign(targets=[ast.Name()], value=ast.Constant(value=None)):
+            return True
+        case ast.Assign(targets=[ast.Name()], value=ast.Name() | ast.Attribute() as value):
+            return dotted(value) is not None
+        case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=[]) if handlers:
+            inner = [*body, *orelse, *(statement for handler in handlers for statement in handler.body)]
+            types = {dotted(h.type) if h.type is not None else None for h in handlers}
+            allowed = {"ImportError", "ModuleNotFoundError", "AttributeError"}
+            return (
+                isinstance(body[0], (ast.Import, ast.ImportFrom)) and types <= allowed and all(map(_import_like, inner))
+            )
+        case ast.If(test=test, body=body, orelse=orelse) if "version" in ast.unparse(test) or "PY" in ast.unparse(test):
+            inner = [*body, *orelse]
+            return any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in inner) and all(map(_import_like, inner))
+    return False
+
+
+def binds_imports(node: ast.stmt) -> bool:
+    return _import_like(node) and any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(node))
+
+
+def dotted(node: ast.AST | None) -> str | None:
+    """Return "a.b.c" for a chain of plain names, else ``None``."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        return ".".join([node.id, *reversed(parts)])
+    return None
+
+
+def last_name(node: ast.AST) -> str:
+    """Return the last word of what is called: ``raises`` of ``pytest.raises``; "" when it has none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+class _Canonical(ast.NodeTransformer):
+    """Writes what means the same in one way: old aliases of assertions, generator coroutines."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        node.attr = _names.ASSERTION_ALIASES.get(node.attr, node.attr)
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        self.generic_visit(node)
+        match node.test:
+            case ast.Call(func=ast.Attribute(attr=attr) as func) as call if attr in _names.MOCK_MISTAKES:
+                func.attr = "assert_" + attr
+                return ast.copy_location(ast.Expr(call), node)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        kept = [
+            d for d in node.decorator_list if dotted(d) not in ("asyncio.coroutine", "types.coroutine", "coroutine")
+        ]
+        if len(kept) == len(node.decorator_list):
+            return node
+        made = ast.AsyncFunctionDef(node.name, node.args, node.body, kept, node.returns, node.type_comment)
+        made = ast.copy_location(made, node)
+        return _Awaits().visit(made)  # type: ignore[no-any-return]
+
+
+class _Awaits(ast.NodeTransformer):
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
+        self.generic_visit(node)
+        return ast.copy_location(ast.Await(node.value), node)
+
+
+def canonical(module: ast.Module) -> ast.Module:
+    """Rewrite a module (in place) so that spellings with one meaning are one."""
+    return _Canonical().visit(module)  # type: ignore[no-any-return]
+
+
+def resolved(name: str, origins: Mapping[str, set[str]]) -> set[str]:
+    root, _, rest = name.partition(".")
+    return {f"{origin}.{rest}" if rest else origin for origin in origins.get(root, {root})}
+
+
+def longer(old: ast.expr, new: ast.expr) -> bool:
+    """Whether a wait of so many seconds became a longer one, of at most a minute."""
+    match old, new:
+        case ast.Constant(value=int() | float() as a), ast.Constant(value=int() | float() as b):
+            return not isinstance(a, bool) and not isinstance(b, bool) and 0 < a < b <= max(_LONGEST_WAIT, 10 * a)
+    return False
+
+
+def longer_sleeps(old: str, new: str) -> bool:
+    """Whether two program texts differ only in longer sleeps."""
+    if _SLEEPS.sub(r"\1", old) != _SLEEPS.sub(r"\1", new):
+        return False
+    pairs = zip(_SLEEPS.findall(old), _SLEEPS.findall(new), strict=True)
+    return all(float(a) <= float(b) <= _LONGEST_WAIT for (_, a), (_, b) in pairs)
+
+
+def same_words(old: ast.Call, new: ast.Call) -> bool:
+    """Whether a renamed function gets the same words, cut into arguments in another way."""
+
+    def words(call: ast.Call) -> list[str] | None:
+        texts = [a.value if isinstance(a, ast.Constant) else None for a in call.args]
+        if call.keywords or not texts or not all(isinstance(t, str) for t in texts):
+            return None
+        return " ".join(str(t) for t in texts).split()
+
+    return words(old) is not None and words(old) == words(new)
+
+
+def line(node: object) -> int:
+    return int(getattr(node, "lineno", 0))
+
+
+def shown(node: object) -> str:
+    if isinstance(node, list):
+        return "[" + ", ".join(shown(n) for n in node) + "]"
+    text = ast.unparse(node) if isinstance(node, ast.AST) else repr(node)
+    first = " ".join(text.split()) or type(node).__name__
+    return first if len(first) <= 90 else first[:87] + "..."  # noqa: PLR2004 - what fits on a line

@@ -1,0 +1,425 @@
+"""Trials to verdicts, repairs to one patch, evidence to a probability."""
+
+import dataclasses
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from healing_core_trees import candidate, failure, lay_out, two_trees
+from hypothesis import given
+from hypothesis import strategies as st
+from maestro.healing import combine as combining
+from maestro.healing import confidence, judge, proof
+from maestro.healing.errors import OutcomesError
+from maestro.model import (
+    Candidate,
+    CaseResult,
+    Facts,
+    Failure,
+    Frame,
+    GateResult,
+    Outcome,
+    Phase,
+    Repair,
+    RepairStatus,
+    Strategy,
+    Tier,
+    Trial,
+    TrialStatus,
+)
+
+OLD = """\
+import collections
+
+
+def test_a():
+    assert isinstance({}, collections.Mapping)
+
+
+def test_b():
+    assert 2 > 1
+"""
+NEW = OLD.replace("import collections\n", "import collections.abc\n").replace("collections.M", "collections.abc.M")
+A, B, C = (f"tests/test_x.py::test_{name}" for name in "abc")
+
+
+def case(
+    test: str,
+    outcome: Outcome = Outcome.PASSED,
+    *,
+    exception: str = "AttributeError",
+    phase: Phase = Phase.CALL,
+    message: str = "boom",
+) -> CaseResult:
+    facts = Facts(phase, exception, message) if outcome.bad else None
+    return CaseResult(test, outcome, 0.01, message=message if outcome.bad else "", facts=facts)
+
+
+def ran(
+    name: str = "c1",
+    target: Sequence[CaseResult] = (),
+    repeats: Sequence[Sequence[CaseResult]] = (),
+    suite: Sequence[CaseResult] = (),
+) -> Trial:
+    return Trial(name, TrialStatus.RAN, target=tuple(target), repeats=tuple(map(tuple, repeats)), suite=tuple(suite))
+
+
+BROKEN = failure((A,), exception="AttributeError", attributes={"owner": "collections", "name": "Mapping"})
+BASELINE = (case(A, Outcome.FAILED), case(B))
+GOOD = ran(target=[case(A)], repeats=[[case(A)], [case(A)]], suite=[case(A), case(B)])
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    return two_trees(tmp_path, {"tests/test_x.py": OLD}, {"tests/test_x.py": NEW})
+
+
+def judged(
+    trees: tuple[Path, Path],
+    trial: Trial = GOOD,
+    broken: Failure = BROKEN,
+    baseline: Sequence[CaseResult] = BASELINE,
+    candidates: Sequence[Candidate] | None = None,
+) -> judge.Judgement:
+    before, after = trees
+    return judge.judge(broken, candidates or [candidate()], [trial], baseline, before, lambda _: after)
+
+
+def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> None:
+    result = judged(trees)
+    assert result.verdict == "healed"
+    assert result.repair is not None
+    assert result.repair.tests_fixed == (A,)
+    assert all(gate.passed for gate in result.repair.proof.values())
+    assert set(result.repair.proof) == {*proof.STATIC_GATES, *proof.RUN_GATES}
+    assert result.repair.proof["stable"].detail == "1 tests green 3 times"
+
+
+@pytest.mark.parametrize(
+    ("gate", "change"),
+    [
+        ("stable", {"repeats": ()}),
+        ("stable", {"repeats": ((case(A),), (case(A, Outcome.FAILED),))}),
+        ("stable", {"repeats": ((case(B),),)}),
+        ("no_regression", {"suite": ()}),
+        ("no_regression", {"suite": (case(A), case(B, Outcome.FAILED))}),
+        ("no_regression", {"suite": (case(A), case(B, Outcome.FLAKY))}),
+        ("nothing_vanished", {"suite": (case(A),)}),
+        ("nothing_vanished", {"suite": (case(A), case(B, Outcome.SKIPPED))}),
+        ("nothing_vanished", {"suite": (case(A), case(B, Outcome.XFAILED))}),
+    ],
+)
+def test_a_bad_run_is_refused_by_its_gate(trees: tuple[Path, Path], gate: str, change: dict[str, object]) -> None:
+    trial = dataclasses.replace(GOOD, **change)
+    results = proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)
+    assert not results[gate].passed
+    assert judged(trees, trial).repair is None
+
+
+def test_a_known_flaky_test_does_not_refuse_a_repair(trees: tuple[Path, Path]) -> None:
+    trial = dataclasses.replace(GOOD, suite=(case(A), case(B, Outcome.FAILED)))
+    results = proof.prove(BROKEN, candidate(), trial, BASELINE, *trees, flaky=[B])
+    assert all(result.passed for result in results.values())
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.FLAKY, Outcome.FAILED, Outcome.ERROR, Outcome.XPASSED])
+def test_only_green_is_green(trees: tuple[Path, Path], outcome: Outcome) -> None:
+    trial = dataclasses.replace(GOOD, target=(case(A, outcome),))
+    assert not proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)["target_green"].passed
+    assert judged(trees, trial).repair is None
+
+
+def test_a_regression_is_never_repaired(trees: tuple[Path, Path]) -> None:
+    broken = dataclasses.replace(BROKEN, regression=True)
+    assert judged(trees, broken=broken).repair is None
+    assert judged(trees, broken=broken).verdict == "exhausted"
+    assert set(proof.prove(broken, candidate(), GOOD, BASELINE, *trees)) == {"diagnosis"}
+
+
+def test_adaptation_wins_over_workaround_then_size_then_prior(trees: tuple[Path, Path]) -> None:
+    before, after = trees
+    line = "--- a/x\n+++ b/x\n"
+    made = {
+        "pin": candidate("pin", line + "+a\n", workaround=True, prior=0.9),
+        "large": candidate("large", line + "+a\n+b\n+c\n", prior=0.9),
+        "small": candidate("small", line + "+a\n+b\n", prior=0.3),
+        "likely": candidate("likely", line + "+a\n+c\n", prior=0.6),
+    }
+    trials = [dataclasses.replace(GOOD, candidate=name) for name in made]
+    result = judge.judge(BROKEN, list(made.values()), trials, BASELINE, before, lambda _: after)
+    assert result.winner == made["likely"]
+    assert len(result.rejected) == 3
+
+
+def test_a_candidate_that_weakens_is_passed_over_for_a_larger_one(tmp_path: Path) -> None:
+    before, good = two_trees(tmp_path / "good", {"tests/test_x.py": OLD}, {"tests/test_x.py": NEW})
+    _, bad = two_trees(
+        tmp_path / "bad", {"tests/test_x.py": OLD}, {"tests/test_x.py": OLD.replace("def test_b", "def _b")}
+    )
+    first, second = candidate("bad", "+a\n"), candidate("good", "+a\n+b\n")
+    trials = [dataclasses.replace(GOOD, candidate=name) for name in ("bad", "good")]
+    result = judge.judge(BROKEN, [first, second], trials, BASELINE, before, lambda c: bad if c is first else good)
+    assert result.winner is second
+    assert "removed_test" in result.rejected[0]
+
+
+def test_a_file_that_collects_now_is_healed(trees: tuple[Path, Path]) -> None:
+    broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
+    green = [case(A), case(B)]
+    trial = ran(target=green, repeats=[green], suite=green)
+    baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
+    assert judged(trees, trial, broken, baseline).verdict == "healed"
+
+
+def test_a_file_whose_tests_are_all_skipped_is_not(trees: tuple[Path, Path]) -> None:
+    broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
+    skipped = [case(A, Outcome.SKIPPED), case(B, Outcome.SKIPPED)]
+    baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
+    assert judged(trees, ran(target=skipped, repeats=[skipped], suite=skipped), broken, baseline).repair is None
+
+
+def test_a_session_that_runs_tests_is_healed_and_one_that_runs_none_is_not(trees: tuple[Path, Path]) -> None:
+    broken = failure(("<session>",), exception="ImportError", phase=Phase.SESSION)
+    baseline = [case("<session>", Outcome.ERROR, phase=Phase.SESSION)]
+    green = [case(A), case(B)]
+    assert judged(trees, ran(target=green, repeats=[green], suite=green), broken, baseline).verdict == "healed"
+    assert judged(trees, ran(), broken, baseline).verdict == "exhausted"
+
+
+def test_uncovering_a_later_failure_is_progress_without_a_repair(trees: tuple[Path, Path]) -> None:
+    broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
+    baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
+    result = judged(trees, ran(target=[case(A, Outcome.FAILED, exception="TypeError")]), broken, baseline)
+    assert (result.verdict, result.repair) == ("progressed", None)
+    assert result.next_failure is not None
+    assert result.next_failure.tests == (A,)
+
+
+def test_a_session_that_runs_now_with_failures_is_a_repair_already(trees: tuple[Path, Path]) -> None:
+    broken = failure(("<session>",), exception="ImportError", phase=Phase.SESSION)
+    baseline = [case("<session>", Outcome.ERROR, phase=Phase.SESSION)]
+    after = [case(A), case(B, Outcome.FAILED)]
+    result = judged(trees, ran(target=after, repeats=[after], suite=after), broken, baseline)
+    assert result.verdict == "progressed"
+    assert result.repair is not None
+    assert result.repair.tests_fixed == ("<session>",)
+
+
+def test_some_tests_green_is_kept_for_exactly_them(trees: tuple[Path, Path]) -> None:
+    broken = dataclasses.replace(BROKEN, tests=(A, C), signature="attribute:collections.Mapping")
+    target = [case(A), case(C, Outcome.FAILED, exception="TypeError")]
+    baseline = [case(A, Outcome.FAILED), case(B), case(C, Outcome.FAILED)]
+    result = judged(trees, ran(target=target, repeats=[target], suite=[*target, case(B)]), broken, baseline)
+    assert result.verdict == "progressed"
+    assert result.repair is not None
+    assert result.repair.tests_fixed == (A,)
+    assert result.next_failure is not None
+    assert result.next_failure.tests == (C,)
+
+
+def test_the_same_failure_again_is_no_progress(trees: tuple[Path, Path]) -> None:
+    message = "AttributeError: module 'collections' has no attribute 'Mapping'"
+    broken = dataclasses.replace(BROKEN, signature="attribute:collections.Mapping")
+    result = judged(trees, ran(target=[case(A, Outcome.FAILED, message=message)]), broken)
+    assert result.verdict == "exhausted"
+    assert "still there" in result.rejected[0]
+
+
+def test_another_error_at_the_same_place_is_no_progress(trees: tuple[Path, Path]) -> None:
+    here = (Frame("tests/test_x.py", 5, "test_a", in_project=True),)
+    broken = dataclasses.replace(BROKEN, facts=dataclasses.replace(BROKEN.facts, frames=here))
+    worse = CaseResult(A, Outcome.FAILED, 0.0, facts=Facts(Phase.CALL, "NameError", "name 'x'", frames=here))
+    assert judged(trees, ran(target=[worse]), broken).verdict == "exhausted"
+
+
+def test_candidates_without_a_trial_say_why(trees: tuple[Path, Path]) -> None:
+    before, after = trees
+    trials = [Trial("a", TrialStatus.ENVIRONMENT_FAILED, "no such version")]
+    result = judge.judge(BROKEN, [candidate("a"), candidate("b")], trials, BASELINE, before, lambda _: after)
+    assert "no such version" in result.rejected[0]
+    assert "not tried" in result.rejected[1]
+
+
+# --- combination
+
+
+def patch_of(folder: Path, base: dict[str, str], edits: dict[str, str | None]) -> str:
+    before, after = two_trees(folder, base, edits)
+    done = subprocess.run(
+        ["git", "diff", "--no-index", "--no-prefix", "before", "after"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    text = done.stdout.replace("before/", "a/").replace("after/", "b/")
+    assert text, (before, after)
+    return text
+
+
+def repair(name: str, patch: str, tests: tuple[str, ...] = (A,)) -> Repair:
+    gates = {"applies": GateResult(passed=True, detail="")}
+    return Repair(
+        name, ("f",), Strategy.DEPENDENCY_FIX, RepairStatus.ACCEPTED, Tier.REVIEW, 0.8, name, tests, (), patch, gates
+    )
+
+
+FILES = {
+    "a.py": "one = 1\ntwo = 2\nthree = 3\n",
+    "b.py": "crlf = 1\r\n",
+    "maestro.yaml": "environment:\n  install:\n  - pytest\nsuites: {}\n",
+}
+
+
+def install(*lines: str) -> dict[str, str | None]:
+    text = "".join(f"  - {line}\n" for line in ("pytest", *lines))
+    return {"maestro.yaml": f"environment:\n  install:\n{text}suites: {{}}\n"}
+
+
+def git_apply(tree: Path, patch: str, *options: str) -> None:
+    done = subprocess.run(
+        ["git", "apply", *options], cwd=tree, input=patch, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_repairs_that_add_requirements_at_one_place_go_together(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", FILES)
+    repairs = [
+        repair("mock", patch_of(tmp_path / "1", FILES, install("mock"))),
+        repair("six", patch_of(tmp_path / "2", FILES, install("six")), (A, B)),
+        repair("code", patch_of(tmp_path / "3", FILES, {"a.py": "one = 1\ntwo = 22\nthree = 3\n"})),
+    ]
+    result = combining.combine(repairs, source)
+    assert result.kept[0].id == "six"
+    assert len(result.kept) == 3
+    git_apply(source, result.patch)
+    text = (source / "maestro.yaml").read_text()
+    assert "- mock\n" in text
+    assert "- six\n" in text
+    assert (source / "a.py").read_text() == "one = 1\ntwo = 22\nthree = 3\n"
+    git_apply(source, result.reverse)
+    assert {name: (source / name).read_bytes().decode() for name in FILES} == FILES
+
+
+def test_a_conflict_is_deferred_not_lost(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", FILES)
+    first = repair("first", patch_of(tmp_path / "1", FILES, {"a.py": "one = 1\ntwo = 22\nthree = 3\n"}), (A, B))
+    other = repair("other", patch_of(tmp_path / "2", FILES, {"a.py": "one = 1\ntwo = 222\nthree = 3\n"}))
+    result = combining.combine([other, first], source)
+    assert (result.kept, result.deferred) == ((first,), (other,))
+    assert "222" not in result.patch
+    assert result.reasons[0].startswith("other: ")
+
+
+def test_two_versions_of_one_requirement_are_not_merged(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", FILES)
+    repairs = [
+        repair("old", patch_of(tmp_path / "1", FILES, install("mock<4"))),
+        repair("new", patch_of(tmp_path / "2", FILES, install("mock>=5"))),
+    ]
+    result = combining.combine(repairs, source)
+    assert len(result.kept) == 1
+    assert "mock twice" in result.reasons[0]
+
+
+def test_the_same_repair_twice_is_one_change(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", FILES)
+    patch = patch_of(tmp_path / "1", FILES, install("mock"))
+    result = combining.combine([repair("a", patch), repair("b", patch)], source)
+    assert result.patch.count("+  - mock") == 1
+
+
+def test_line_ends_of_the_source_survive(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", {})
+    (source / "w.py").write_bytes(b"a = 1\r\nb = 2\r\n")
+    (source / ".gitattributes").write_text("*.py text eol=lf\n")
+    patch = "diff --git a/w.py b/w.py\n--- a/w.py\n+++ b/w.py\n@@ -1,2 +1,2 @@\n-a = 1\r\n+a = 3\r\n b = 2\r\n"
+    result = combining.combine([repair("w", patch)], source)
+    assert len(result.kept) == 1
+    assert "+a = 3\r\n" in result.patch
+
+
+def test_nothing_to_combine_is_an_empty_patch(tmp_path: Path) -> None:
+    assert combining.combine([], lay_out(tmp_path / "source", FILES)).patch == ""
+
+
+# --- confidence
+
+
+observed = st.builds(
+    confidence.Observed,
+    repeats=st.integers(0, 8),
+    tests=st.integers(0, 500),
+    lines=st.integers(0, 5000),
+    prior=st.floats(0, 1),
+    touches_product=st.booleans(),
+    workaround=st.booleans(),
+)
+
+
+@given(observed)
+def test_confidence_is_a_probability(seen: confidence.Observed) -> None:
+    assert 0 < confidence.confidence(candidate(), seen) < 1
+
+
+@given(observed, st.sampled_from(["repeats", "tests", "prior"]), st.integers(1, 50))
+def test_confidence_never_falls_with_evidence(seen: confidence.Observed, name: str, more: int) -> None:
+    value = getattr(seen, name)
+    better = dataclasses.replace(seen, **{name: min(1.0, value + more / 50) if name == "prior" else value + more})
+    assert confidence.confidence(candidate(), better) >= confidence.confidence(candidate(), seen)
+
+
+@given(observed, st.integers(1, 500))
+def test_confidence_never_rises_with_size_or_reach(seen: confidence.Observed, more: int) -> None:
+    value = confidence.confidence(candidate(), seen)
+    for worse in ({"lines": seen.lines + more}, {"touches_product": True}, {"workaround": True}):
+        assert confidence.confidence(candidate(), dataclasses.replace(seen, **worse)) <= value
+
+
+@given(st.lists(st.booleans(), max_size=20), observed)
+def test_outcomes_move_confidence_the_right_way(history: list[bool], seen: confidence.Observed) -> None:
+    known = confidence.Outcomes()
+    for right in history:
+        known = known.updated("api_contract_adaptation", "generator", right=right)
+    value = confidence.confidence(candidate(), seen, known)
+    for right, moved in ((True, 1), (False, -1)):
+        after = known.updated("api_contract_adaptation", "generator", right=right)
+        assert (confidence.confidence(candidate(), seen, after) - value) * moved > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "tier"),
+    [
+        (1.0, Tier.APPLIED),
+        (0.90, Tier.APPLIED),
+        (0.8999999, Tier.REVIEW),
+        (0.75, Tier.REVIEW),
+        (0.7499999, Tier.PULL_REQUEST),
+        (0.60, Tier.PULL_REQUEST),
+        (0.5999999, Tier.REPORT),
+        (0.0, Tier.REPORT),
+    ],
+)
+def test_thresholds_belong_to_their_tier(value: float, tier: Tier) -> None:
+    assert confidence.tier(value) is tier
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_tiers_are_monotone(one: float, other: float) -> None:
+    order = [Tier.REPORT, Tier.PULL_REQUEST, Tier.REVIEW, Tier.APPLIED]
+    low, high = sorted((one, other))
+    assert order.index(confidence.tier(low)) <= order.index(confidence.tier(high))
+
+
+def test_the_shipped_outcomes_can_be_read_and_begin_undecided() -> None:
+    assert 0 < confidence.outcomes().base("no_such_strategy", "no_such_generator") < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"counts": {"a/b": {"right": -1, "wrong": 0}}, "prior": {"right": 1, "wrong": 1}}']
+)
+def test_bad_outcomes_are_an_error(text: str) -> None:
+    with pytest.raises(OutcomesError):
+        confidence.parse_outcomes(text)
