@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Recording:
             body = together.encode("utf-8", "surrogateescape")
             self.blobs.put(run_key(tenant, run_id, "report", "repairs.patch"), body)
         for repair in self._repairs(tenant, run_id):
-            if repair.status is RepairStatus.ACCEPTED:
+            if _delivered(repair):
                 body = repair.patch.encode("utf-8", "surrogateescape")
                 self.blobs.put(run_key(tenant, run_id, "report", "repairs", f"{repair.id}.patch"), body)
         return dict(state)
@@ -68,7 +68,7 @@ class Recording:
         status, reason = self._status(run, state, first)
         ended = replace(run, status=status, reason=reason, ended_at=now())
         if first is not None:
-            self._report(ended, first, state)
+            self._report(ended, first, state["pass"])
         totals = dict(first.totals) if first else {}
         self.runs.transition(
             run.tenant,
@@ -142,31 +142,32 @@ class Recording:
             return RunStatus.FAILED, f"{checks} still failing." if pass_no else f"{checks} failed."
         if last.outcome is not Outcome.PASSED:
             return RunStatus.ERROR, last.detail
-        broken = [str(g["detail"]) for g in self._gates(run, last) if not g["passed"]]
+        broken = [str(g["detail"]) for g in self._gates(run, pass_no, last) if not g["passed"]]
         if broken:
             return RunStatus.FAILED, "Quality gates were missed: " + "; ".join(broken)
         if pass_no:
             return RunStatus.HEALED, "Every failure got an accepted repair."
         return RunStatus.PASSED, first.detail
 
-    def _gates(self, run: Run, found: Verdict) -> list[Mapping[str, Any]]:
-        config = load_stored_config(self.blobs, run.tenant, run.id, 0)
-        return list(evaluate(config.quality_gates.model_dump(exclude_none=True), found))
+    def _gates(self, run: Run, pass_no: int, found: Verdict) -> list[Mapping[str, Any]]:
+        config = load_stored_config(self.blobs, run.tenant, run.id, pass_no)
+        limits = config.quality_gates.model_dump(exclude_none=True)
+        return list(evaluate(limits, found, seconds=_seconds(run)))
 
-    def _report(self, run: Run, first: Verdict, state: Mapping[str, Any]) -> None:
+    def _report(self, run: Run, first: Verdict, pass_no: int) -> None:
         failures = list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
         repairs = self._repairs(run.tenant, run.id)
-        accepted = [r for r in repairs if r.status is RepairStatus.ACCEPTED and r.tier is not Tier.REPORT]
+        last = read_verdict(self.blobs, run.tenant, run.id, pass_no) if pass_no else first
         files = dict(ARTIFACTS)
         if self.blobs.exists(run_key(run.tenant, run.id, "report", "repairs.patch")):
             files["patch"] = "repairs.patch"
-            files.update({f"patch:{r.id}": f"repairs/{r.id}.patch" for r in accepted})
+            files.update({f"patch:{r.id}": f"repairs/{r.id}.patch" for r in repairs if _delivered(r)})
         told = document(
             run,
             first,
             failures,
             repairs,
-            gates=self._gates(run, first) if "concurrency" in state else (),
+            gates=self._gates(run, pass_no, last),
             seconds=_seconds(run),
             cost_usd=float(str(run.progress.get("expected_cost_usd", 0.0))),
             artifacts=files,
@@ -174,7 +175,14 @@ class Recording:
         with tempfile.TemporaryDirectory(prefix="maestro-report-") as scratch:
             folder = Path(scratch)
             write_reports(
-                told, first, folder, run=run, failures=failures, repairs=repairs, environments=self._environments(run)
+                told,
+                first,
+                folder,
+                run=run,
+                failures=failures,
+                repairs=repairs,
+                environments=self._environments(run),
+                after=last if pass_no else None,
             )
             for path in sorted(folder.iterdir()):
                 self.blobs.put(run_key(run.tenant, run.id, "report", path.name), path.read_bytes())
@@ -195,9 +203,16 @@ class Recording:
             logger.warning("The results stream is out of reach (%s); run %s is stored all the same.", error, run.id)
 
 
+def _delivered(repair: Repair) -> bool:
+    """Whether a repair is more than a report."""
+    return repair.status is RepairStatus.ACCEPTED and repair.tier is not Tier.REPORT
+
+
 def _seconds(run: Run) -> float:
+    """The run's wall time so far, in seconds."""
     started = datetime.fromisoformat(run.started_at or run.created_at)
-    return (datetime.fromisoformat(run.ended_at) - started).total_seconds()
+    ended = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
+    return (ended - started).total_seconds()
 
 
 def _cause(cause: str) -> str:
