@@ -1,10 +1,10 @@
 """How good and how dear a plan is: 100,000 tests for 512 workers.
 
-Everything is compared in the same run: the planner's CPU time with that of a greedy heap (each test, the longest first, to
-the least loaded worker, for good), and the end of a simulated run, in which free workers pull chunks, with the bound
-that no plan can beat (work evenly spread, or the longest test). Once chunks are free of charge, to the planner and in
-the simulation, as tests are to the heap; once each costs half a second, to both and in the bound. The last figure
-is that run's end over the bound without any cost.
+Everything is compared in the same run: the planner's CPU time with that of a greedy heap (each test, the longest
+first, to the least loaded worker, for good), and the end of a simulated run, in which free workers pull chunks, with
+the bound that no plan can beat (work evenly spread, or the longest test). Once chunks are free of charge, to the
+planner and in the simulation, as tests are to the heap; once each costs half a second, to both and in the bound.
+The last figure is that run's end over the bound without any cost.
 
     python tests/benchmarks/bench_planner.py [--tests 100000] [--workers 512] [--seed 1]
 """
@@ -20,6 +20,11 @@ from maestro.model import Collection
 from maestro.workflow import Plan, makespan, plan_chunks
 
 OVERHEAD = 0.5
+
+
+def show(line: str) -> None:
+    """Print one line of the report."""
+    sys.stdout.write(line + "\n")
 
 
 def suite(count: int, rng: random.Random) -> tuple[Collection, dict[str, float]]:
@@ -79,11 +84,12 @@ def main() -> int:
         return plan_chunks(collection, known, concurrency=workers, overhead=overhead)
 
     heap_seconds, plan_seconds = cpu(lambda: greedy(durations, durations, workers)), cpu(lambda: plan(durations))
-    print(f"{options.tests} tests, {workers} workers, {sum(durations.values()):.0f} s of work")
-    print(f"CPU: greedy heap {heap_seconds * 1000:.0f} ms, planner {plan_seconds * 1000:.0f} ms (budget 150 ms)")
-    print(f"     ratio {plan_seconds / heap_seconds:.2f}")
-    print(
-        f"{'end / bound, chunks free of charge':36}{'greedy':>8}{'planner':>9}{'budget':>8}{'chunks':>8}{'0.5 s each':>12}{'chunks':>8}"
+    show(f"{options.tests} tests, {workers} workers, {sum(durations.values()):.0f} s of work")
+    show(f"CPU: greedy heap {heap_seconds * 1000:.0f} ms, planner {plan_seconds * 1000:.0f} ms (budget 150 ms)")
+    show(f"     ratio {plan_seconds / heap_seconds:.2f}")
+    show(
+        f"{'end / bound, chunks free of charge':36}{'greedy':>8}{'planner':>9}{'budget':>8}{'chunks':>8}"
+        f"{'0.5 s each':>12}{'chunks':>8}"
     )
     bad = plan_seconds > 0.150
     for label, known, actual, budget in (
@@ -99,7 +105,7 @@ def main() -> int:
         fixed = pulled(charged, actual, workers, OVERHEAD) / fair
         limit = f"{budget}" if budget else "-"
         static = greedy(known, actual, workers) / bound
-        print(
+        show(
             f"{label:36}{static:8.4f}{ratio:9.4f}{limit:>8}{len(free.chunks):8}{fixed:12.4f}{len(charged.chunks):8}"
             f"   in all {fixed * fair / bound:.4f}"
         )

@@ -1,10 +1,9 @@
 """What a project without a maestro.yaml needs is told by its own files."""
 
-import os
 import sys
+from pathlib import Path
 
 import pytest
-
 from maestro.config import ConfigError, detect, load_text, render
 from maestro.config.pyproject import poetry_range
 from maestro.config.schema import SuiteSection
@@ -12,7 +11,7 @@ from maestro.config.schema import SuiteSection
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def project(root, files):
+def project(root: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -52,7 +51,7 @@ BUILD = '[build-system]\nrequires = ["setuptools"]\n'
         (
             {
                 "pyproject.toml": BUILD
-                + '[dependency-groups]\ntest = ["pytest", {include-group = "More"}]\nmore = ["mock", {include-group="test"}]'
+                + '[dependency-groups]\ntest = ["pytest", {include-group="More"}]\nmore= ["mock", {include-group="test"}]'
             },
             ("-e .", "pytest", "mock"),
             (),
@@ -66,9 +65,7 @@ BUILD = '[build-system]\nrequires = ["setuptools"]\n'
             (),
         ),
         (
-            {
-                "setup.py": "from setuptools import setup\nT=['pytest', 'mock']\nsetup(name='a', extras_require={'test': T + ['x']})"
-            },
+            {"setup.py": "T=['pytest', 'mock']\nsetup(name='a', extras_require={'test': T + ['x']})"},
             ("-e .[test]",),
             (),
         ),
@@ -94,7 +91,9 @@ BUILD = '[build-system]\nrequires = ["setuptools"]\n'
         ),
     ],
 )
-def test_what_to_install(tmp_path, files, install, pythonpath):
+def test_what_to_install(
+    tmp_path: Path, files: dict[str, str], install: tuple[str, ...], pythonpath: tuple[str, ...]
+) -> None:
     config = detect(project(tmp_path, {**TEST, **files}))
 
     assert (config.environment.install, config.environment.pythonpath) == (install, pythonpath)
@@ -128,13 +127,13 @@ def test_what_to_install(tmp_path, files, install, pythonpath):
         ),
     ],
 )
-def test_what_to_run(tmp_path, files, paths):
+def test_what_to_run(tmp_path: Path, files: dict[str, str], paths: tuple[str, ...] | None) -> None:
     suites = detect(project(tmp_path, files)).suites
 
     assert [suite.paths for suite in suites] == ([] if paths is None else [paths])
 
 
-def _other_than(version):
+def _other_than(version: str) -> str:
     return "3.9" if version != "3.9" else "3.10"
 
 
@@ -154,7 +153,7 @@ def _other_than(version):
         ({".python-version": "3.8", "pyproject.toml": f'[project]\nrequires-python = "=={RUNNING}.*"'}, RUNNING),
     ],
 )
-def test_which_python(tmp_path, files, python):
+def test_which_python(tmp_path: Path, files: dict[str, str], python: str) -> None:
     assert detect(project(tmp_path, files)).environment.python == python
 
 
@@ -172,7 +171,7 @@ def test_which_python(tmp_path, files, python):
         ("~2.7 || ^3.6", ">=3.6,<4"),
     ],
 )
-def test_ranges_of_poetry(text, specifiers):
+def test_ranges_of_poetry(text: str, specifiers: str) -> None:
     assert poetry_range(text) == specifiers
 
 
@@ -194,12 +193,12 @@ def test_ranges_of_poetry(text, specifiers):
         ({"setup.py": "#" * (1 << 21)}, "setup.py:1:1: the file is over 1 MiB"),
     ],
 )
-def test_a_broken_file_is_told_with_its_line(tmp_path, files, problem):
+def test_a_broken_file_is_told_with_its_line(tmp_path: Path, files: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         detect(project(tmp_path, files))
 
 
-def test_nothing_of_the_project_is_executed(tmp_path):
+def test_nothing_of_the_project_is_executed(tmp_path: Path) -> None:
     trap = f"open({str(tmp_path / 'trap')!r}, 'w')\n"
     files = {
         "setup.py": trap + "from setuptools import setup\nsetup(name='a')",
@@ -222,15 +221,15 @@ def test_nothing_of_the_project_is_executed(tmp_path):
         "setup(extras_require={**a})",
     ],
 )
-def test_a_strange_setup_says_nothing(tmp_path, text):
+def test_a_strange_setup_says_nothing(tmp_path: Path, text: str) -> None:
     assert detect(project(tmp_path, {"setup.py": text, **TEST})).environment.install == ("-e .", "pytest")
 
 
-def test_links_that_lead_out_are_not_followed(tmp_path):
+def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     outside = project(tmp_path / "outside", {"test_x.py": "", "requirements.txt": "x"})
     root = project(tmp_path / "root", {"a.py": ""})
-    os.symlink(outside, root / "tests")
-    os.symlink(outside / "requirements.txt", root / "requirements.txt")
+    (root / "tests").symlink_to(outside)
+    (root / "requirements.txt").symlink_to(outside / "requirements.txt")
 
     config = detect(root)
 
@@ -238,7 +237,7 @@ def test_links_that_lead_out_are_not_followed(tmp_path):
     assert config.environment.install == ("pytest",)
 
 
-def test_what_was_detected_can_be_written_as_a_file(tmp_path):
+def test_what_was_detected_can_be_written_as_a_file(tmp_path: Path) -> None:
     root = project(tmp_path, {**TEST, "pyproject.toml": BUILD + '[project]\nname = "shop"\nrequires-python = ">=3.9"'})
     config = detect(root)
 
@@ -250,7 +249,7 @@ def test_what_was_detected_can_be_written_as_a_file(tmp_path):
     assert all(len(line) < 100 for line in text.splitlines())
 
 
-def test_the_project_gets_a_name_that_the_schema_takes(tmp_path):
+def test_the_project_gets_a_name_that_the_schema_takes(tmp_path: Path) -> None:
     for name in ("Größe (x)", "--", "a" * 300, "ok_1.2"):
         root = project(tmp_path, {"setup.cfg": f"[metadata]\nname = {name}\n", **TEST})
         assert load_text(render(detect(root)), root).project == detect(root).project

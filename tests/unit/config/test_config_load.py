@@ -10,7 +10,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from maestro.config import ConfigError, json_schema, load_config, load_text, render
 from maestro.config.templates import TEMPLATES
 from maestro.model import EnvironmentSpec, MaestroError, SuiteKind, dump, load
@@ -19,13 +18,13 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text("def test(): pass\n")
     return tmp_path
 
 
-def problems(text, root):
+def problems(text: str, root: Path) -> list[str]:
     with pytest.raises(ConfigError) as error:
         load_text(text, root)
     assert isinstance(error.value, MaestroError)
@@ -33,7 +32,7 @@ def problems(text, root):
     return str(error.value).split("\n")
 
 
-def test_a_minimal_file_means_exactly_what_it_says(root):
+def test_a_minimal_file_means_exactly_what_it_says(root: Path) -> None:
     (root / "maestro.yaml").write_text(
         yaml.safe_dump(
             {
@@ -72,7 +71,7 @@ def test_a_minimal_file_means_exactly_what_it_says(root):
     assert (config.healing.thresholds.applied, config.healing.max_attempts) == (0.90, 6)
 
 
-def test_what_the_file_leaves_out_is_detected(root):
+def test_what_the_file_leaves_out_is_detected(root: Path) -> None:
     (root / "requirements.txt").write_text("six\n")
 
     config = load_text("project: shop\n", root)
@@ -85,11 +84,11 @@ def test_what_the_file_leaves_out_is_detected(root):
     ("written", "read"),
     [("3.10", "3.10"), ("'3.10'", "3.10"), ("3.9.18", "3.9.18"), ("/usr/bin/python3", "/usr/bin/python3")],
 )
-def test_a_version_is_read_as_it_was_written(root, written, read):
+def test_a_version_is_read_as_it_was_written(root: Path, written: str, read: str) -> None:
     assert load_text(f"environment: {{python: {written}}}", root).environment.python == read
 
 
-def test_variables_are_read_as_they_were_written(root):
+def test_variables_are_read_as_they_were_written(root: Path) -> None:
     text = "environment: {variables: {A: yes, B: 1_000, C: , D: 2024-01-01, E: 0x10, F: '~', G: 1.10}}"
 
     variables = load_text(text, root).environment.variables
@@ -97,7 +96,7 @@ def test_variables_are_read_as_they_were_written(root):
     assert variables == {"A": "yes", "B": "1_000", "C": "", "D": "2024-01-01", "E": "0x10", "F": "~", "G": "1.10"}
 
 
-def test_a_matrix_makes_a_suite_of_every_combination(root):
+def test_a_matrix_makes_a_suite_of_every_combination(root: Path) -> None:
     text = """
 environment: {python: 3.9, install: [pytest, six==1.0], variables: {A: a}}
 suites:
@@ -118,7 +117,7 @@ suites:
     assert config.suites[-1].environment == config.environment
 
 
-def test_every_problem_is_told_at_once_and_where(root):
+def test_every_problem_is_told_at_once_and_where(root: Path) -> None:
     text = """projct: x
 environment:
   python: 2.7
@@ -202,7 +201,7 @@ services: {a: {health: /x}}
         ("notifications: {webhooks: [file:///etc/passwd]}", "1:28: .*is not a URL"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_place_and_remedy(root, text, problem):
+def test_a_wrong_value_is_told_with_its_place_and_remedy(root: Path, text: str, problem: str) -> None:
     (line,) = problems(text, root)
     assert re.match(f"maestro.yaml:{problem}", line), line
 
@@ -232,7 +231,7 @@ def test_a_wrong_value_is_told_with_its_place_and_remedy(root, text, problem):
         (b"a: [" + b"1," * 400_000, "1:39999: over 20000 keys and values"),
     ],
 )
-def test_what_is_no_configuration_is_told_without_a_traceback(root, data, problem):
+def test_what_is_no_configuration_is_told_without_a_traceback(root: Path, data: bytes, problem: str) -> None:
     (root / "maestro.yaml").write_bytes(data)
 
     with pytest.raises(ConfigError) as error:
@@ -243,7 +242,7 @@ def test_what_is_no_configuration_is_told_without_a_traceback(root, data, proble
     assert lines[0].startswith(f"maestro.yaml:{problem}"), lines[0][:300]
 
 
-def test_a_bomb_of_aliases_is_refused(root):
+def test_a_bomb_of_aliases_is_refused(root: Path) -> None:
     text = "a: &a [1]\n" + "".join(
         f"{y}: &{y} [{', '.join([f'*{x}'] * 40)}]\n" for x, y in zip("abcd", "bcde", strict=True)
     )
@@ -253,7 +252,7 @@ def test_a_bomb_of_aliases_is_refused(root):
     assert line.endswith("aliases expand to too much; write the values out")
 
 
-def test_merge_keys_and_anchors_work(root):
+def test_merge_keys_and_anchors_work(root: Path) -> None:
     text = "suites:\n  a: &a {timeout: 5, args: [-x]}\n  b: {<<: *a, timeout: 6}\n  c: *a\n"
 
     suites = load_text(text, root).suites
@@ -262,17 +261,17 @@ def test_merge_keys_and_anchors_work(root):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
-def test_only_a_regular_file_inside_the_project_is_read(root, tmp_path_factory):
+def test_only_a_regular_file_inside_the_project_is_read(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside") / "secret"
     outside.write_text("project: secret")
     for make in (lambda p: p.symlink_to(outside), os.mkfifo, Path.mkdir):
         make(root / "maestro.yml")
-        with pytest.raises(ConfigError, match="maestro.yml:1:1: this is not a regular file inside the project"):
+        with pytest.raises(ConfigError, match=r"maestro\.yml:1:1: this is not a regular file inside the project"):
             load_config(root)
         (root / "maestro.yml").rmdir() if make is Path.mkdir else (root / "maestro.yml").unlink()
 
 
-def test_two_files_are_one_too_many(root):
+def test_two_files_are_one_too_many(root: Path) -> None:
     for name in ("maestro.yaml", "maestro.yml"):
         (root / name).touch()
 
@@ -281,7 +280,7 @@ def test_two_files_are_one_too_many(root):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_works_and_gives_way_to_the_file(root, name):
+def test_every_template_works_and_gives_way_to_the_file(root: Path, name: str) -> None:
     text = f"extends: {name}\nsuites: {{tests: {{timeout: 7}}}}\nhealing: {{max_attempts: 3}}\n"
 
     config = load_text(text, root)
@@ -290,7 +289,7 @@ def test_every_template_works_and_gives_way_to_the_file(root, name):
     assert (config.suites[0].timeout, config.healing.max_attempts) == (7, 3)
 
 
-def test_the_published_schema_knows_every_key_and_says_what_it_means():
+def test_the_published_schema_knows_every_key_and_says_what_it_means() -> None:
     schema = json_schema()
     json.dumps(schema)
     assert set(schema["properties"]) == {
@@ -319,7 +318,7 @@ WORDS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_rendered_configuration_loads_back(tmp_path_factory, data):
+def test_a_rendered_configuration_loads_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     draw = data.draw
     root = _ROOTS.setdefault("root", tmp_path_factory.mktemp("project"))
     lines = st.lists(
@@ -377,7 +376,9 @@ _ROOTS: dict[str, Path] = {}
         "".join
     )
 )
-def test_no_text_gives_anything_but_a_configuration_or_a_config_error(tmp_path_factory, text):
+def test_no_text_gives_anything_but_a_configuration_or_a_config_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     root = _ROOTS.setdefault("empty", tmp_path_factory.mktemp("empty"))
     try:
         load_text(text, root)

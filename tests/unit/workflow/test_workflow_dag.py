@@ -3,16 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from maestro.model import Suite
 from maestro.workflow import WorkflowError, waves
 
 
-def names(found):
+def names(found: tuple[tuple[Suite, ...], ...]) -> list[list[str]]:
     return [[suite.name for suite in wave] for wave in found]
 
 
-def test_a_suite_comes_after_what_it_needs():
+def test_a_suite_comes_after_what_it_needs() -> None:
     suites = [Suite("e2e", needs=("unit", "build")), Suite("unit", needs=("lint",)), Suite("lint"), Suite("build")]
 
     assert names(waves(suites)) == [["lint", "build"], ["unit"], ["e2e"]]
@@ -20,7 +19,7 @@ def test_a_suite_comes_after_what_it_needs():
 
 
 @given(st.lists(st.sets(st.integers(0, 9)), max_size=10))
-def test_every_suite_comes_once_and_after_its_needs(needs):
+def test_every_suite_comes_once_and_after_its_needs(needs: list[set[int]]) -> None:
     suites = [Suite(str(i), needs=tuple(str(n) for n in sorted(ns) if n < i)) for i, ns in enumerate(needs)]
 
     found = names(waves(suites))
@@ -40,6 +39,6 @@ def test_every_suite_comes_once_and_after_its_needs(needs):
         ([Suite("a"), Suite("a")], "Two suites are named 'a'"),
     ],
 )
-def test_suites_that_cannot_be_ordered_are_named(suites, message):
+def test_suites_that_cannot_be_ordered_are_named(suites: list[Suite], message: str) -> None:
     with pytest.raises(WorkflowError, match=message):
         waves(suites)

@@ -257,8 +257,7 @@ def _replace_scalar(text: str, found: Sequence[tuple[yaml.ScalarNode, yaml.Node]
     if start == end:
         colon = text.index(":", key.end_mark.index) + 1
         return text[:colon] + " " + new + text[colon:]
-    tail = _newline(text) if text[start:end].endswith("\n") else ""
-    return text[:start] + new + tail + text[end:]
+    return text[:start] + new + text[start + len(text[start:end].rstrip()) :]  # a block scalar's blank lines stay
 
 
 def _fill_empty(text: str, key: yaml.ScalarNode, node: yaml.Node, rows: str) -> str:
@@ -351,8 +350,7 @@ def _put(text: str, path: tuple[str, ...], place: int, value: str) -> str:
     _, node = _sequence(text, path)
     item = node.value[place]
     start, end = item.start_mark.index, item.end_mark.index
-    tail = _newline(text) if text[start:end].endswith("\n") else ""
-    return text[:start] + scalar(value, flow=bool(node.flow_style)) + tail + text[end:]
+    return text[:start] + scalar(value, flow=bool(node.flow_style)) + text[start + len(text[start:end].rstrip()) :]
 
 
 def _remove(text: str, path: tuple[str, ...], place: int, _value: str) -> str:
