@@ -27,6 +27,7 @@ import lambda_image
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = "3.13"
 IMAGE = f"public.ecr.aws/lambda/python:{VERSION}-x86_64"
+SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"  # dockerd, ip
 START_SECONDS = 30
 INVOKE_SECONDS = 300
 # SAM asks AWS for the account's id and would wait for an answer; functions must not get anybody's real keys.
@@ -139,6 +140,8 @@ def need_dockerd() -> None:
             done = subprocess.run(["apt-get", *command], env=apt, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"sam-local: apt-get {' '.join(command)} failed:\n{done.stderr}")
+    if shutil.which("dockerd") is None:
+        raise SystemExit("sam-local: docker.io is installed and there is still no dockerd on PATH")
 
 
 @contextlib.contextmanager
@@ -282,6 +285,7 @@ def main() -> int:
     sam = shlex.split(parser.parse_args().sam)
     sam = [str(Path(sam[0]).absolute()) if "/" in sam[0] else sam[0], *sam[1:]]
     uv = Path(sys.executable).with_name("uv")
+    os.environ["PATH"] += os.pathsep + SYSTEM_PROGRAMS
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     prefix = find_python(uv)
