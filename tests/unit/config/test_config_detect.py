@@ -27,6 +27,11 @@ BUILD = '[build-system]\nrequires = ["setuptools"]\n'
     [
         ({}, ("pytest",), (".",)),
         ({"src/a.py": ""}, ("pytest",), ("src",)),
+        (
+            {"pyproject.toml": BUILD + '[project]\nname="Sh.op"\n[dependency-groups]\ntest = ["sh-op[x]", "pytest"]'},
+            ("-e .[x]", "pytest"),
+            (),
+        ),
         ({"requirements.txt": "six"}, ("-r requirements.txt", "pytest"), (".",)),
         ({"requirements.txt": "six\npytest>=7 # yes"}, ("-r requirements.txt",), (".",)),
         (
@@ -51,7 +56,7 @@ BUILD = '[build-system]\nrequires = ["setuptools"]\n'
         (
             {
                 "pyproject.toml": BUILD
-                + '[dependency-groups]\ntest = ["pytest", {include-group="More"}]\nmore= ["mock", {include-group="test"}]'
+                + '[dependency-groups]\ntest = ["pytest", {include-group="More"}]\nmore=["mock",{include-group="test"}]'
             },
             ("-e .", "pytest", "mock"),
             (),

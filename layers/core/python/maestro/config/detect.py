@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from maestro.config import sources
 from maestro.config.errors import ConfigError, Problem
@@ -82,8 +84,11 @@ def _satisfies(specifiers: SpecifierSet, version: str) -> bool:
 def _install(root: Path, declared: Declared) -> tuple[tuple[str, ...], bool]:
     """Return the lines to install, and whether the project itself is among them."""
     lines: list[str] = []
+    own = canonicalize_name(declared.name) if declared.installable and declared.name else None
+    itself = [line for line in declared.test_lines if own and name_of(line) == own]  # a group may name the project
+    test_lines = [line for line in declared.test_lines if line not in itself]
     if declared.installable:
-        extras = sorted(set(declared.extras))
+        extras = sorted({*declared.extras, *(e for line in itself for e in Requirement(line).extras)})
         lines.append(f"-e .[{','.join(extras)}]" if extras else "-e .")
     else:
         lines += declared.dependencies
@@ -91,7 +96,7 @@ def _install(root: Path, declared: Declared) -> tuple[tuple[str, ...], bool]:
     if not declared.installable or not (declared.extras or declared.test_lines or files.test):
         lines += [f"-r {name}" for name in files.main]
     lines += [f"-r {name}" for name in files.test]
-    lines += declared.test_lines
+    lines += test_lines
     lines = list(dict.fromkeys(lines))
     if not (declared.brings_pytest or sources.names_pytest(root, lines)):
         lines.append("pytest")
