@@ -80,7 +80,10 @@ class Entry:
     def fields(self) -> Mapping[str, Any]:
         """Return all fields but the hash; raises ``ValueError`` where the payload is not an entry."""
         if self._fields is None:
-            loaded = json.loads(self.payload)
+            try:
+                loaded = json.loads(self.payload)
+            except RecursionError as error:
+                raise ValueError("the payload is nested too deeply to be an audit entry") from error
             if not isinstance(loaded, dict) or loaded.keys() != _FIELDS:
                 raise ValueError("the payload does not hold the fields of an audit entry")
             object.__setattr__(self, "_fields", loaded)
