@@ -55,10 +55,13 @@ def show(
 ) -> None:
     """Print a run's verdict again; the exit code is that of the run."""
     with command(as_json=as_json, debug=debug) as output:
-        client = connect(url, key).client
+        connection = connect(url, key)
+        client = connection.client
         state = client.get(f"/v1/runs/{resolve(client, run)}")
         found = artifacts.read(client, state["id"])
         where = found.document.get("artifacts", {}).get("report", "")
+        if connection.folder and (kept := connection.folder.runs / state["id"] / "report.html").is_file():
+            where = str(kept)  # `maestro run` brought it here already
         output.result(
             found.document,
             lambda console: verdict.show(

@@ -162,6 +162,16 @@ async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
+def limited(run_map: Callable[..., Any], resolve: Callable[[str, Any], Any]) -> Callable[..., Any]:
+    """Return ``run_map`` with ``MaxConcurrencyPath`` heeded, which this MiniStack knows only as ``MaxConcurrency``."""
+
+    def run(state: dict[str, Any], data: Any, *rest: Any) -> Any:
+        path = state.get("MaxConcurrencyPath")
+        return run_map({**state, "MaxConcurrency": int(resolve(path, data))} if path else state, data, *rest)
+
+    return run
+
+
 def main() -> None:
     """Run MiniStack until SIGTERM; the state folder is the one argument."""
     state = sys.argv.pop(1)
@@ -180,6 +190,7 @@ def main() -> None:
     )
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line per file and second otherwise
     ministack.app = wrap(ministack.app, checkpoint, {"pid": os.getpid(), "state": state})
+    stepfunctions._run_map_items = limited(stepfunctions._run_map_items, stepfunctions._resolve_path)  # noqa: SLF001
     threading.Thread(target=checkpoint.loop, name="maestro-checkpoint", daemon=True).start()
     ministack.main()
 
