@@ -173,7 +173,7 @@ def test_unknown_tests_take_their_modules_mean_then_the_suites_median() -> None:
     assert plan.chunks[0].expected == pytest.approx(1 + 2 + 1.5 + 3 * 1.5)
     plan = plan_chunks(found, {a[0]: 1.0, a[1]: 9.0, b[0]: 2.0}, concurrency=1)
     assert plan.chunks[0].expected == pytest.approx(1 + 9 + 5 + 2 + 2 + 2)
-    assert plan_chunks(found, {}, concurrency=1).chunks[0].expected == pytest.approx(0.6)
+    assert plan_chunks(found, {}, concurrency=1).chunks[0].expected == pytest.approx(0.18)
 
 
 def test_many_unknown_tests_do_not_share_one_time_limit() -> None:

@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 from maestro.model import Collection
 
-UNKNOWN_SECONDS = 0.1  # a test of a suite of which nothing is known
+UNKNOWN_SECONDS = 0.03  # a test of a suite of which nothing is known; unit tests are shorter, others far longer
 _LONGEST_CREDIBLE = 86_400.0  # a recorded duration beyond a day, or not a number, is not believed
 
 
