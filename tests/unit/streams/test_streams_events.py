@@ -11,9 +11,7 @@ from support.valkey import valkey_server
 text = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | text,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner),
     max_leaves=6,
 )
 
