@@ -206,6 +206,35 @@ def test_a_session_that_runs_now_with_failures_is_a_repair_already(trees: tuple[
     assert result.repair.tests_fixed == ("<session>",)
 
 
+def test_a_file_that_collects_with_some_failures_is_kept_for_its_green_tests(trees: tuple[Path, Path]) -> None:
+    broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
+    baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
+    target = [case(A), case(B, Outcome.FAILED, exception="TypeError"), case(C)]
+    shuffled = [case(A), case(B, Outcome.FAILED, exception="TypeError"), case(C, Outcome.FAILED)]
+    result = judged(trees, ran(target=target, repeats=[shuffled], suite=target), broken, baseline)
+    assert result.verdict == "progressed"
+    assert result.repair is not None
+    assert result.repair.tests_fixed == (A,)
+
+
+def test_a_test_that_leans_on_others_does_not_refuse_a_repair_of_something_else(trees: tuple[Path, Path]) -> None:
+    trial = dataclasses.replace(GOOD, repeats=((case(A),), (case(A, Outcome.FLAKY),)))
+    assert "lean on the order" in proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)["stable"].detail
+    waiting = dataclasses.replace(candidate(), strategy=Strategy.TIMING_ADJUSTMENT)
+    assert not proof.prove(BROKEN, waiting, trial, BASELINE, *trees)["stable"].passed
+
+
+def test_names_of_earlier_rounds_are_known(tmp_path: Path) -> None:
+    old = "def test_m(shell):\n    shell.close()\n    assert shell.read() == 1\n"
+    before, after = two_trees(tmp_path, {"tests/test_m.py": old}, {"tests/test_m.py": old.replace("read()", "recv()")})
+    missing = failure((A,), exception="AttributeError", attributes={"owner": "lib.Shell", "name": "read"})
+    alive = failure((A,), exception="TypeError", attributes={"owner": "lib.Shell", "name": "x", "available": ["read"]})
+    trial = Trial("c1", TrialStatus.RAN)
+    for history, passed in (((), False), ((missing,), True)):
+        result = proof.prove(alive, candidate(), trial, (), before, after, history=history, gates=proof.STATIC_GATES)
+        assert result["no_weakening"].passed is passed
+
+
 def test_some_tests_green_is_kept_for_exactly_them(trees: tuple[Path, Path]) -> None:
     broken = dataclasses.replace(BROKEN, tests=(A, C), signature="attribute:collections.Mapping")
     target = [case(A), case(C, Outcome.FAILED, exception="TypeError")]

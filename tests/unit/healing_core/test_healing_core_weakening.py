@@ -212,6 +212,18 @@ WRONG: dict[str, tuple[str, str, dict[str, str | None]]] = {
         "mocks_product",
         in_tests(ASSERT, "    from unittest import mock\n    mock.patch('shop.cart.Cart.total', return_value=15).start()\n" + ASSERT),
     ),
+    "second import of the same name": ("no_weakening", "the project defines", in_tests("from shop.cart import Cart\n", "from shop.cart import Cart\nfrom tests.fakes import Cart\n")),
+    "mock imported as the product": ("no_weakening", "the project defines", in_tests("from shop.cart import Cart\n", "from shop.cart import Cart\nfrom unittest.mock import MagicMock as Cart\n")),
+    "import hides a variable": ("no_weakening", "hides `cart`", in_tests(ASSERT, "    from fakes import cart\n" + ASSERT)),
+    "star import": ("no_weakening", "hides `*`", in_tests("import pytest\n", "import pytest\nfrom fakes import *\n")),
+    "builtin hidden": ("no_weakening", "is a builtin", in_tests("import pytest\n", "import pytest\nfrom fakes import len\n")),
+    "input added to fit": ("no_weakening", "over_fitted", in_tests(ASSERT, "    cart.add('makeweight', 1)\n" + ASSERT)),
+    "product reset in a test": ("no_weakening", "over_fitted", in_tests(ASSERT, "    rates.rate()\n" + ASSERT)),
+    "standard library replaced": ("no_weakening", "overwritten_name", in_tests("@pytest.fixture", "import math\nmath.floor = lambda x: 15\n\n\n@pytest.fixture")),
+    "standard library patched": ("no_weakening", "mocks_product", in_tests(ASSERT, "    from unittest import mock\n    mock.patch('math.floor').start()\n" + ASSERT)),
+    "builtins replaced": ("no_weakening", "overwritten_name", {"conftest.py": "import builtins\n\nbuiltins.sum = lambda x: 15\n"}),
+    "limit of time in an assertion": ("provenance", "changed_literal", in_tests("start > 0.005", "start > 0.0005")),
+    "shorter wait": ("provenance", "changed_literal", in_tests("sleep(0.01)", "sleep(0.001)")),
     "dependency stubbed": (
         "no_weakening",
         "stubbed_module",
@@ -523,6 +535,18 @@ RIGHT: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
     "magic with its words cut": (
         {"tests/test_shell.py": "def test_magic(shell):\n    shell.magic('load_ext dotenv')\n    assert shell.ok\n"},
         {"tests/test_shell.py": "def test_magic(shell):\n    shell.run_line_magic('load_ext', 'dotenv')\n    assert shell.ok\n"},
+    ),
+    "dropped name given back": (
+        {},
+        {"conftest.py": "import collections\nimport collections.abc\n\ncollections.Mapping = collections.abc.Mapping\n"},
+    ),
+    "seeded": (
+        {},
+        in_tests("def test_total(cart):\n", "def test_total(cart):\n    import random\n    random.seed(0)\n"),
+    ),
+    "implicit relative import made explicit": (
+        {"tests/helpers.py": "X = 1\n", "tests/test_rel.py": "from helpers import X\n\n\ndef test_x():\n    assert X == 1\n"},
+        {"tests/test_rel.py": "from .helpers import X\n\n\ndef test_x():\n    assert X == 1\n"},
     ),
     "skip removed": (
         {"tests/test_skip.py": "import pytest\n\n\n@pytest.mark.skip\ndef test_a():\n    assert 1 + 1 == 2\n"},

@@ -54,15 +54,17 @@ _Node = object  # a node, a list of nodes, or a plain field of one
 class Comparer:
     """Walks two canonical modules; see the module's docstring for what may differ.
 
-    ``inserted`` collects, in tests mode, the statements and decorators that only the module after has.
+    ``inserted`` collects, in tests mode, the statements that only the module after has, each with whether it stands
+    inside a function that was there before.
     """
 
     before: ast.Module
     after: ast.Module
     knowledge: Knowledge
     tests: bool = False
-    inserted: list[ast.AST] = field(default_factory=list)
+    inserted: list[tuple[ast.AST, bool]] = field(default_factory=list)
     _alpha: dict[str, str] = field(default_factory=dict)
+    _functions: int = 0
 
     def __post_init__(self) -> None:
         self._old, self._new = origins(self.before), origins(self.after)
@@ -70,6 +72,9 @@ class Comparer:
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs and may not, in the order of the module before."""
+        came = self._new.keys() - self._old.keys()
+        for name in sorted(came & (self._old_locals | {"*"})):
+            yield Difference(f"a new import hides `{name}`", 0, self.before, self.after)
         yield from self._body(self.before.body, self.after.body)
 
     # --- statements
@@ -117,7 +122,7 @@ class Comparer:
 
     def _added(self, statements: Sequence[ast.stmt]) -> Iterator[Difference]:
         if self.tests:
-            self.inserted.extend(statements)
+            self.inserted.extend((statement, self._functions > 0) for statement in statements)
             return
         for statement in statements:
             if not isinstance(statement, ast.Pass):
@@ -137,7 +142,10 @@ class Comparer:
             reason = self._parameters(old, new)
             if reason:
                 yield Difference(f"parameters of {old.name}: {reason.detail}", old.lineno, old, new)
-        yield from self._body(old.body, new.body)
+        inside = int(not isinstance(old, ast.ClassDef))
+        self._functions += inside
+        yield from list(self._body(old.body, new.body))
+        self._functions -= inside
         self._alpha = saved
 
     def _decorators(self, old: _Definition, new: _Definition) -> Iterator[Difference]:
@@ -263,7 +271,7 @@ class Comparer:
         if self.tests and word in ("patch", "setattr", "delattr", "import_module", "importorskip", "object"):
             reason = self._arguments_with_targets(old.args, new.args)
         else:
-            reason = self._timed(old.args, new.args, timed=bool(_names.TIMING.search(word)))
+            reason = self._timed(old.args, new.args, timed=bool(_names.WAITS.fullmatch(word)))
         return reason or self._keywords(old, new, word)
 
     def _timed(self, old: Sequence[ast.expr], new: Sequence[ast.expr], *, timed: bool) -> Difference | None:
@@ -291,7 +299,7 @@ class Comparer:
         own = callee in self.knowledge.names.defined
         gone, came = [k for k in left if k not in right], [k for k in right if k not in left]
         for name in left.keys() & right.keys():
-            if self.tests and _names.TIMING.search(f"{callee} {name}") and longer(left[name], right[name]):
+            if self.tests and _names.waits(callee, name or "") and longer(left[name], right[name]):
                 continue
             reason = self._differs(left[name], right[name])
             if reason is not None:
@@ -304,7 +312,7 @@ class Comparer:
             twin = next((k for k in came if self._quietly(left[name], right[k]) is None), None)
             if twin is not None:
                 came.remove(twin)
-            elif name not in _DROPPABLE:
+            elif name not in _DROPPABLE or (name == "encoding" and callee not in ("load", "loads", "dump", "dumps")):
                 return Difference(f"keyword `{name}` of `{callee}` was dropped", old.lineno, old, new)
         if came:
             return Difference(f"keyword `{came[0]}` of `{callee}` was added", old.lineno, old, new)
@@ -337,10 +345,10 @@ class Comparer:
 
     def _renamed(self, old: set[str], new: set[str], root: str) -> Difference | None:  # noqa: PLR0911 - one per reason
         """Judge a reference that now means something else; both sides are given with all their possible origins."""
-        if old & new or {"." + name for name in old} & new:  # an implicit relative import made explicit
+        if new <= old | {"." + name for name in old}:  # the latter: an implicit relative import made explicit
             return None
         names = self.knowledge.names
-        shown = f"`{min(old)}` became `{min(new)}`"
+        shown = f"`{min(old)}` became `{min(new - old)}`"
         for name in old:
             last = name.rsplit(".", 1)[-1]
             top = name.split(".")[0]
@@ -368,6 +376,6 @@ class Comparer:
             return None
         if old in _names.BUILTIN_ATTRIBUTES:
             return Difference(f"{shown}, though builtin types have the former", line)
-        if old in self.knowledge.alive:
+        if any(name.endswith("." + old) for name in self.knowledge.alive):
             return Difference(f"{shown}, though the former still exists", line)
         return None

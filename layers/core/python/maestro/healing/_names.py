@@ -194,10 +194,17 @@ def stdlib_gone(dotted: str) -> bool:
     )
 
 
-TIMING = re.compile(
-    r"sleep|time_?out|wait|delay|deadline|max_age|\bttl\b|expir|interval|grace|\bjoin\b|settimeout|seconds|duration",
-    re.IGNORECASE,
+WAITS = re.compile(
+    r"sleep|wait|wait_for|wait_until\w*|timeout|settimeout|set_timeout|join|Timer|fail_after|move_on_after"
 )
+_WAITING_KEYWORD = re.compile(r"\w*time_?out\w*|\w*delay\w*|\w*deadline\w*|wait\w*|max_wait\w*")
+_SPAN_KEYWORD = re.compile(r"\w*(seconds|duration|interval|period)\w*")
+
+
+def waits(callee: str, keyword: str) -> bool:
+    """Whether a keyword says how long a call may take: ``timeout=``, or ``seconds=`` of ``sleep`` and the like."""
+    spans = bool(WAITS.fullmatch(callee)) and bool(_SPAN_KEYWORD.fullmatch(keyword))
+    return spans or bool(_WAITING_KEYWORD.fullmatch(keyword))
 
 
 def asserts(name: str) -> bool:

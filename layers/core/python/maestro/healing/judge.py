@@ -29,8 +29,8 @@ from maestro.model import (
 )
 
 Verdict = Literal["healed", "progressed", "exhausted"]
-_EARLY = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2}
-_LATE = 3
+_ORDER = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2, Phase.SETUP: 3, Phase.CALL: 4, Phase.TEARDOWN: 5}
+_EARLY = frozenset({Phase.SESSION, Phase.COLLECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Policy:
     thresholds: Mapping[Tier, float] = field(default_factory=lambda: confidence.THRESHOLDS)
     flaky: frozenset[str] = frozenset()
     rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
+    history: tuple[Failure, ...] = ()  # the failures that those patches were made for
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _one(  # noqa: PLR0917 - as judge
     materialise_after: Callable[[Candidate], Path],
     policy: Policy,
 ) -> _Judged:
-    green = tuple(test for test in failure.tests if proof.status(trial.target, test) == "passed")
+    green = _green(failure, candidate, trial)
     rest = grouping.group(trial.target, failure.suite)
     following = rest[0] if rest else None
     if not green and (following is None or any(f.signature == failure.signature for f in rest)):
@@ -166,15 +167,33 @@ def _one(  # noqa: PLR0917 - as judge
         gates["nothing_vanished"] = proof.nothing_vanished
     results = proof.prove(
         failure, candidate, trial, baseline, before, materialise_after(candidate), tests=green,
-        protect=policy.protect, allow=policy.allow, flaky=policy.flaky, gates=gates,
+        protect=policy.protect, allow=policy.allow, flaky=policy.flaky, history=policy.history, gates=gates,
     )  # fmt: skip
     return _Judged(candidate, trial, green, results, following)
 
 
+def _green(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, ...]:
+    """Return the ids that a trial made green: those of the failure, and single tests of a file that collects now."""
+    found: dict[str, None] = {}
+    ids = {result.id for result in trial.target}
+    for test in failure.tests:
+        if proof.status(trial.target, test) == "passed":
+            found[test] = None
+        elif test not in ids and test != proof.SESSION:
+            inside = [r.id for r in trial.target if r.id.startswith(test + "::")]
+            found |= dict.fromkeys(
+                name
+                for name in inside
+                if proof.status(trial.target, name) == "passed"
+                and all(proof.green_again(results, name, candidate.strategy) for results in trial.repeats)
+            )
+    return tuple(found)
+
+
 def _rank(failure: Failure | None) -> tuple[int, int]:
     if failure is None:
-        return (-_LATE, 0)
-    return (-_EARLY.get(failure.facts.phase, _LATE), len(failure.tests))
+        return (-len(_ORDER), 0)
+    return (-_ORDER[failure.facts.phase], len(failure.tests))
 
 
 def _progress(failure: Failure, judged: _Judged) -> bool:
@@ -184,10 +203,11 @@ def _progress(failure: Failure, judged: _Judged) -> bool:
     failing = grouping.group(judged.trial.target, failure.suite)
     if any(f.signature == failure.signature for f in failing):
         return False
-    earliest = min(_EARLY.get(f.facts.phase, _LATE) for f in failing)
-    was = _EARLY.get(failure.facts.phase, _LATE)
-    still = [test for test in failure.tests if proof.status(judged.trial.target, test) != "passed"]
-    if earliest > was or len(still) < len(failure.tests):
+    if not failing:
+        return False
+    earliest = min(_ORDER[f.facts.phase] for f in failing)
+    was = _ORDER[failure.facts.phase]
+    if earliest > was or (judged.green and earliest == was):
         return True
     return earliest == was and _moved(failure, failing)
 

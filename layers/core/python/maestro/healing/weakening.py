@@ -15,7 +15,8 @@ from pathlib import Path
 
 from maestro.healing import _configuration, _scans
 from maestro.healing._equivalence import Comparer
-from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name
+from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
+from maestro.healing._names import stdlib_gone
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
 from maestro.model import Failure
 
@@ -57,11 +58,14 @@ class Finding:
         return f"{self.rule}: {self.file}:{self.line}: {self.detail}"
 
 
-def knowledge_of(failure: Failure | None, root: Path) -> Knowledge:
-    """Collect what is known of names: the project's own, and what the failure's facts say is gone or alive."""
+def knowledge_of(root: Path, *failures: Failure) -> Knowledge:
+    """Collect what is known of names: the project's own, and what the failures' facts say is gone or alive.
+
+    A patch that was built over several rounds needs the failures of all of them.
+    """
     missing: set[str] = set()
     alive: set[str] = set()
-    if failure is not None:
+    for failure in failures:
         attributes = failure.facts.attributes
         owner = str(attributes.get("owner") or attributes.get("module") or "")
         for key in ("name", "module", "fixture", "argument"):
@@ -72,13 +76,13 @@ def knowledge_of(failure: Failure | None, root: Path) -> Knowledge:
                     missing.add(f"{owner}.{value}")
         available = attributes.get("available")
         if owner and isinstance(available, (list, tuple)):
-            alive = {f"{owner}.{name}" for name in available if isinstance(name, str)} - missing
-    return Knowledge(project_names(root), frozenset(missing), frozenset(alive))
+            alive |= {f"{owner}.{name}" for name in available if isinstance(name, str)}
+    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing))
 
 
 def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:
     """Compare two trees and return every weakening, by file and line; empty when there is none."""
-    return inspect(before, changes(before, after), knowledge_of(failure, before))
+    return inspect(before, changes(before, after), knowledge_of(before, *([] if failure is None else [failure])))
 
 
 def inspect(before: Path, changed: Sequence[Change], knowledge: Knowledge) -> tuple[Finding, ...]:
@@ -244,7 +248,7 @@ def _assertion_rule(node: ast.AST, verb: str) -> str:
 
 
 def _inserted(
-    path: str, nodes: list[ast.AST], before: ast.Module, after: ast.Module, knowledge: Knowledge
+    path: str, nodes: list[tuple[ast.AST, bool]], before: ast.Module, after: ast.Module, knowledge: Knowledge
 ) -> Iterator[Finding]:
     """Judge what was added to a test file: it may set things up, and nothing else."""
     bound = {n.id for n in ast.walk(before) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -252,17 +256,55 @@ def _inserted(
     bound |= {n.arg for n in ast.walk(before) if isinstance(n, ast.arg)}
     own, foreign = _imported(after, knowledge)
     bound |= own
-    for node in nodes:
+    for node, inside in nodes:
         scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if inside and not _harmless_inside(node, foreign):
+            shown = " ".join(ast.unparse(node).split())[:80]
+            yield Finding("over_fitted", path, getattr(node, "lineno", 0), f"added to a test: {shown}")
         for inner in ast.walk(node):
             if isinstance(inner, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
                 targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
                 for target in targets:
-                    yield from _bound_target(path, target, bound if not scope else own, own, foreign)
-            elif isinstance(inner, ast.Call) and last_name(inner.func) in _PATCHERS:
-                yield from _patched(path, inner, own, foreign, knowledge)
+                    if not _restores(target, inner.value, foreign, after, knowledge):
+                        yield from _bound_target(path, target, bound if not scope else own, own)
+            elif isinstance(inner, ast.Call) and last_name(inner.func) in _PATCHERS and dotted(inner.func) != "dict":
+                detail = f"`{ast.unparse(inner)[:80]}` may replace what is tested"
+                yield Finding("mocks_product", path, inner.lineno, detail)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in bound:
             yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
+
+
+def _harmless_inside(node: ast.AST, foreign: set[str]) -> bool:
+    """Whether a statement may be added to an existing test: it only calls what is not the project's."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Pass():
+            return True
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Expr(value=ast.Call(func=func)) | ast.Expr(value=ast.Await(value=ast.Call(func=func))):
+            name = dotted(func) or ""
+            return name.split(".")[0] in foreign or name in (
+                "monkeypatch.setenv",
+                "monkeypatch.delenv",
+                "monkeypatch.chdir",
+            )
+        case ast.Assign(value=ast.Call(func=func)):
+            return (dotted(func) or "").split(".")[0] in foreign
+    return False
+
+
+def _restores(
+    target: ast.expr, value: ast.expr | None, foreign: set[str], after: ast.Module, knowledge: Knowledge
+) -> bool:
+    """Whether an assignment gives back a name that is gone: ``collections.Mapping = collections.abc.Mapping``."""
+    name = dotted(target)
+    if not isinstance(target, ast.Attribute) or name is None or value is None or dotted(value) is None:
+        return False
+    if name.split(".")[0] not in foreign or dotted(value).split(".")[0] not in foreign:  # type: ignore[union-attr]
+        return False
+    return all(
+        stdlib_gone(origin) or {origin, target.attr} & knowledge.missing for origin in resolved(name, origins(after))
+    )
 
 
 def _imported(module: ast.Module, knowledge: Knowledge) -> tuple[set[str], set[str]]:
@@ -281,7 +323,7 @@ def _imported(module: ast.Module, knowledge: Knowledge) -> tuple[set[str], set[s
     return own, foreign
 
 
-def _bound_target(path: str, target: ast.expr, bound: set[str], own: set[str], foreign: set[str]) -> Iterator[Finding]:
+def _bound_target(path: str, target: ast.expr, bound: set[str], own: set[str]) -> Iterator[Finding]:
     for node in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
         base = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
         name = dotted(base)
@@ -290,25 +332,10 @@ def _bound_target(path: str, target: ast.expr, bound: set[str], own: set[str], f
             yield Finding("overwritten_name", path, node.lineno, f"{node.id} gets another value")
         elif isinstance(node, ast.Attribute) and root in own:
             yield Finding("mocks_product", path, node.lineno, f"{ast.unparse(node)} of the project is replaced")
-        elif isinstance(node, ast.Attribute) and root not in foreign and root not in ("self", "cls"):
+        elif isinstance(node, ast.Attribute) and root not in ("self", "cls"):
             yield Finding("overwritten_name", path, node.lineno, f"{ast.unparse(node)} gets another value")
         elif isinstance(node, ast.Subscript) and root in bound:
             yield Finding("overwritten_name", path, node.lineno, f"an item of {root} gets another value")
-
-
-def _patched(path: str, call: ast.Call, own: set[str], foreign: set[str], knowledge: Knowledge) -> Iterator[Finding]:
-    """Refuse a new patch unless what it replaces is certainly not the project's."""
-    if last_name(call.func) == "dict" and dotted(call.func) == "dict":
-        return
-    target = call.args[0] if call.args else None
-    if isinstance(target, ast.Constant) and isinstance(target.value, str):
-        top = target.value.split(".")[0]
-        allowed = top not in knowledge.names.modules and "." in target.value
-    else:
-        root = (dotted(target) or "").split(".")[0]
-        allowed = root in foreign and root not in own
-    if not allowed:
-        yield Finding("mocks_product", path, call.lineno, f"`{ast.unparse(call)[:80]}` may replace what is tested")
 
 
 def _by_tokens(change: Change, after: ast.Module) -> Iterator[Finding]:
