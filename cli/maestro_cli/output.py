@@ -22,7 +22,16 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error 
 _PIPE_WIDTH = 500  # columns
 
 # Errors of the layer that say that what the user gave cannot be used.
-_USAGE_CODES = frozenset({"config_invalid", "config_edit_failed", "bundle_invalid", "bundle_error"})
+_USAGE_CODES = frozenset(
+    {
+        "config_invalid",
+        "config_edit_failed",
+        "bundle_empty",
+        "bundle_too_large",
+        "bundle_unreadable",
+        "bundle_unsafe",
+    }
+)
 
 
 def printable(text: object) -> str:

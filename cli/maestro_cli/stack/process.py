@@ -145,7 +145,10 @@ def _from_proc(pid: int) -> _Entry | None:
         return None  # it ended
     # The name in parentheses may hold spaces and parentheses; the fields after it are plain (proc(5)).
     state, parent, _, session, *rest = text.rpartition(")")[2].split()
-    return _Entry(ProcessRef(pid, f"{_boot()}:{rest[15]}"), int(parent), int(session), state in "ZX")
+    threads, started = int(rest[13]), rest[15]
+    # A first thread that ended leaves a zombie while others are still at it, with the ports of the process open.
+    ended = state in "ZX" and threads <= 1
+    return _Entry(ProcessRef(pid, f"{_boot()}:{started}"), int(parent), int(session), ended)
 
 
 def _boot() -> str:
