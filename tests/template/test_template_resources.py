@@ -62,11 +62,10 @@ def test_a_function_has_sample_events(function: str) -> None:
 
 @functions
 def test_a_function_keeps_its_logs_for_a_set_time(function: str) -> None:
-    named = {"Fn::Sub": f"/aws/lambda/${{{function}}}"}
-    groups = [group for group in of_type("AWS::Logs::LogGroup").values() if group.get("LogGroupName") == named]
+    group = FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
 
-    assert len(groups) == 1
-    assert groups[0]["RetentionInDays"]
+    assert of_type("AWS::Logs::LogGroup")[group]["RetentionInDays"]
+    assert [f["LoggingConfig"]["LogGroup"]["Ref"] for f in FUNCTIONS.values()].count(group) == 1
 
 
 @functions
@@ -126,11 +125,7 @@ def test_the_sandbox_may_write_its_own_logs_and_nothing_else() -> None:
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    (own_group,) = [
-        name
-        for name, group in of_type("AWS::Logs::LogGroup").items()
-        if group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{{sandbox}}}"}
-    ]
+    own_group = FUNCTIONS[sandbox]["LoggingConfig"]["LogGroup"]["Ref"]
     assert [statement["Resource"] for statement in allowed] == [{"Fn::GetAtt": [own_group, "Arn"]}]
 
 

@@ -105,13 +105,13 @@ class _Git:
     def __init__(self, tree: Path, folder: Path) -> None:
         self.tree = tree
         self.environment = {
-            **_IDENTITY, "PATH": os.defpath, "HOME": str(folder), "GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree),
+            **_IDENTITY, "PATH": f"{os.defpath}:/usr/local/bin:/opt/bin", "HOME": str(folder), "GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree),
         }  # fmt: skip
 
     def call(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
         options = ["-c", "core.autocrlf=false", "-c", "core.quotepath=false", "-c", "core.hooksPath=/dev/null"]
         return subprocess.run(
-            [shutil.which("git") or "git", *options, *arguments],
+            ["git", *options, *arguments],
             cwd=self.tree,
             env=self.environment,
             capture_output=True,

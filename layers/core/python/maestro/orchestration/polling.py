@@ -4,6 +4,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
 from maestro.orchestration.poller import Poller
 
 if TYPE_CHECKING:
@@ -15,4 +18,9 @@ MARGIN_SECONDS = 10.0
 def serve(context: "Context", seconds_left: float) -> dict[str, Any]:
     """Poll until the streams are idle or the function's time is nearly up; return what was done, as counts."""
     poller = Poller(context.streams, context.runs, context.executions)
-    return asdict(poller.poll(time.monotonic() + max(1.0, seconds_left - MARGIN_SECONDS)))
+    done = poller.poll(time.monotonic() + max(1.0, seconds_left - MARGIN_SECONDS))
+    if done.dead:
+        metrics = Metrics()  # its namespace and service come from the function's environment
+        metrics.add_metric(name="DeadLetters", unit=MetricUnit.Count, value=done.dead)
+        metrics.flush_metrics()
+    return asdict(done)

@@ -23,6 +23,7 @@ EXCLUDED = frozenset({
 """Names of folders that are never part of a bundle; so is any folder with a ``pyvenv.cfg``."""
 
 _BLOCK = 1 << 16
+_PATH_MAX, _NAME_MAX = 4096, 255  # of Linux file systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ class _Unpacking:
         path = PurePosixPath(name)
         if "\0" in name or path.is_absolute() or ".." in path.parts or "\\" in name.split("/")[0][:3]:
             raise BundleUnsafeError(f"{name!r} names a place outside of the project.")
-        if len(name) > 4096 or any(len(os.fsencode(part)) > 255 for part in path.parts):
+        if len(name) > _PATH_MAX or any(len(os.fsencode(part)) > _NAME_MAX for part in path.parts):
             raise BundleUnsafeError(f"The path {name[:80]!r}... is too long.")
         for folder in path.parents:
             if self._seen.get(str(folder), "folder") != "folder":

@@ -92,12 +92,11 @@ def collect_generated(source: Path, tree: Path, overlay: Path) -> None:
 
 def layout(source: Path) -> list[str]:
     """List the packages and modules near the root by name: what decides how an editable install maps them."""
-    found = []
+    found: list[str] = []
     for base in (source, source / "src", source / "lib"):
         if base.is_dir():
-            for entry in sorted(base.iterdir()):
-                if entry.suffix == ".py" or (entry / "__init__.py").exists():
-                    found.append(str(entry.relative_to(source)))
+            entries = [e for e in sorted(base.iterdir()) if e.suffix == ".py" or (e / "__init__.py").exists()]
+            found += [str(entry.relative_to(source)) for entry in entries]
     return found
 
 

@@ -271,7 +271,7 @@ _NO_PRODUCT = frozenset({"__pycache__", "node_modules", "venv"})
 
 
 def _uv_variables(network: Mapping[str, str]) -> dict[str, str]:
-    """Translate pip's settings to uv's where the operator set only pip's; keep uv's own but what names other folders."""
+    """Translate pip's settings to uv's where the operator set only pip's; keep uv's own that name no other folders."""
     ours = {"UV_CACHE_DIR", "UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_NO_CACHE",
             "UV_WORKING_DIRECTORY", "UV_RUN_RECURSION_DEPTH", "UV_PYTHON_INSTALL_DIR", "UV"}  # fmt: skip
     made = {name: value for name, value in network.items() if name not in ours}

@@ -17,6 +17,7 @@ _PROJECT = re.compile(
 )
 _PATH = re.compile(r"(?P<path>(?:\.{1,2}|/)(?:[^\[\]]*))?(?P<extra>\[[^\]]*\])?$")
 _PLACE = "{source}"
+_NESTING = 10  # files that name files; beyond it uv itself complains
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,47 +51,65 @@ def parse_install(lines: Sequence[str], source: Path) -> Install:
     >>> parse_install(["pytest>=8; python_version < '3.9'", "-e ."], Path("/nowhere")).arguments
     ("pytest>=8; python_version < '3.9'", '-e', '{source}')
     """
-    arguments: list[str] = []
-    files: list[Path] = []
-    project = copies = False
+    reader = _Reader(source)
     for line in lines:
         words = _words(line)
         while words:
-            word = words.pop(0)
-            option, equals, value = word.partition("=")
-            if option in (*_FILE_OPTIONS, "-e", "--editable", "--find-links", "-f"):
-                if not equals:
-                    if not words:
-                        raise EnvironmentBuildError(f"environment.install: {line!r} ends after {option}.")
-                    value = words.pop(0)
-            elif word[:2] in ("-r", "-c", "-e") and word[2:3] not in ("", "-"):
-                option, value = word[:2], word[2:]
-            else:
-                option, value = "", word
-            if option in _FILE_OPTIONS:
-                arguments += [_FILE_OPTIONS[option], _placed(value)]
-                files += _read(source / value, source)
-            elif option in ("-e", "--editable"):
-                arguments += ["-e", _placed(value)]
-                project = project or not _remote(value)
-            elif option in ("--find-links", "-f"):
-                arguments += ["--find-links", value if "://" in value else _placed(value)]
-            elif value == "--pre":
-                arguments += ["--prerelease", "allow"]
-            elif not value.startswith("-") and _is_local(value, source):
-                if value.endswith(".txt"):
-                    arguments += ["-r", _placed(value)]
-                    files += _read(source / value, source)
-                else:
-                    arguments.append(_placed(value))
-                    project = copies = True
-            else:
-                arguments.append(value)
-    for file in files:
+            reader.take(*_option(line, words))
+    project, copies = reader.project, reader.copies
+    for file in reader.files:
         for found in _PROJECT.finditer(file.read_text("utf-8", "replace")):
             project = True
             copies = copies or not found["edit"]
-    return Install(tuple(arguments), tuple(dict.fromkeys(files)), project, copies)
+    return Install(tuple(reader.arguments), tuple(dict.fromkeys(reader.files)), project, copies)
+
+
+def _option(line: str, words: list[str]) -> tuple[str, str]:
+    """Take one option with its value, or one requirement (as an option ""), off the front of ``words``."""
+    word = words.pop(0)
+    option, equals, value = word.partition("=")
+    if option in (*_FILE_OPTIONS, "-e", "--editable", "--find-links", "-f"):
+        if equals:
+            return option, value
+        if not words:
+            raise EnvironmentBuildError(f"environment.install: {line!r} ends after {option}.")
+        return option, words.pop(0)
+    if word[:2] in ("-r", "-c", "-e") and word[2:3] not in ("", "-"):
+        return word[:2], word[2:]
+    return "", word
+
+
+class _Reader:
+    """Collects what the words of install lines say."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.arguments: list[str] = []
+        self.files: list[Path] = []
+        self.project = self.copies = False
+
+    def take(self, option: str, value: str) -> None:
+        """Take one option or requirement."""
+        if option in _FILE_OPTIONS:
+            self._file(_FILE_OPTIONS[option], value)
+        elif option in ("-e", "--editable"):
+            self.arguments += ["-e", _placed(value)]
+            self.project = self.project or not _remote(value)
+        elif option in ("--find-links", "-f"):
+            self.arguments += ["--find-links", value if "://" in value else _placed(value)]
+        elif value == "--pre":
+            self.arguments += ["--prerelease", "allow"]
+        elif value.startswith("-") or not _is_local(value, self.source):
+            self.arguments.append(value)
+        elif value.endswith(".txt"):
+            self._file("-r", value)
+        else:
+            self.arguments.append(_placed(value))
+            self.project = self.copies = True
+
+    def _file(self, option: str, value: str) -> None:
+        self.arguments += [option, _placed(value)]
+        self.files += _read(self.source / value, self.source)
 
 
 def _words(line: str) -> list[str]:
@@ -140,7 +159,7 @@ def _read(path: Path, source: Path, depth: int = 0) -> Iterable[Path]:
             f"environment.install names the requirements file {shown}, which is not in the project."
         )
     found = [path]
-    if depth < 10:
+    if depth < _NESTING:
         for nested in _NESTED.findall(path.read_text("utf-8", "replace")):
             if "://" not in nested:
                 found += _read(

@@ -172,7 +172,7 @@ class Workspace:
 
 
 def apply_patch(patch: str, tree: Path, scratch: Path) -> None:
-    """Apply a unified diff to ``tree``; git sees an empty repository made in ``scratch``, never one of the project's."""
+    """Apply a unified diff to ``tree``; git sees an empty repository made in ``scratch``, none of the project's."""
     if not patch.strip():
         return
     if _LINK_MODE.search(patch):
@@ -182,7 +182,7 @@ def apply_patch(patch: str, tree: Path, scratch: Path) -> None:
     (git / "refs").mkdir()
     (git / "HEAD").write_text("ref: refs/heads/main\n")
     environ = {
-        "PATH": os.defpath + os.pathsep + "/usr/local/bin",
+        "PATH": os.pathsep.join([os.defpath, "/usr/local/bin", "/opt/bin"]),  # the last: the layer brings git there
         "HOME": str(git),
         "GIT_DIR": str(git),
         "GIT_WORK_TREE": str(tree),
@@ -244,7 +244,7 @@ def lay_over(overlay: Path, dest: Path) -> None:
 def wipe(folder: Path) -> None:
     """Remove a folder and all in it, read-only folders too; links are removed, never followed."""
 
-    def unlock(function: object, path: str, _: object) -> None:
+    def unlock(_function: object, path: str, _error: object) -> None:
         for place in (Path(path).parent, Path(path)):
             with contextlib.suppress(OSError):
                 if not place.is_symlink() and place.is_dir():
@@ -275,7 +275,7 @@ def end_strays(root: Path) -> int:
             continue
         try:
             environ = Path(entry.path, "environ").read_bytes()
-            here = b"HOME=" + mark + b"/" in environ or os.readlink(Path(entry.path, "cwd")).startswith(f"{root}/")
+            here = b"HOME=" + mark + b"/" in environ or str(Path(entry.path, "cwd").readlink()).startswith(f"{root}/")
             if here:
                 os.kill(int(entry.name), signal.SIGKILL)
                 ended += 1

@@ -98,7 +98,7 @@ def watch(child, deadline, channel):
     """Wait for ``child`` to end; reap orphans meanwhile.
 
     ``deadline`` is a ``time.monotonic()`` value or None; ``channel`` a socket or pipe to whoever asked. Returns
-    (wait status or None, reason); reason is "exited", "deadline", or "told" (a byte came in, or the other side is gone).
+    (wait status or None, reason); reason is "exited", "deadline", or "told" (a byte came, or the other side went).
     """
     inner, outer = os.pipe()
     os.set_blocking(inner, False)
@@ -166,7 +166,7 @@ def describe(status):
 def main():
     """Run the program described on descriptor 3 (JSON), report its end there (JSON), leave nothing behind."""
     channel = 3
-    os.set_inheritable(channel, False)
+    os.set_inheritable(channel, False)  # noqa: FBT003 - takes no keyword
     text = b""
     while not text.endswith(b"\n"):
         piece = os.read(channel, 65536)
@@ -182,7 +182,7 @@ def main():
             limit_resources(order["limits"])
             os.chdir(order["cwd"])
             os.closerange(4, 256)
-            os.execvpe(order["argv"][0], order["argv"], order["environ"])
+            os.execvpe(order["argv"][0], order["argv"], order["environ"])  # noqa: S606 - no shell is the point
         except OSError as problem:
             os.write(2, ("cannot run %s: %s\n" % (order["argv"][0], problem)).encode("utf-8", "replace"))
         finally:
