@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import boto3
@@ -32,11 +33,26 @@ class Aws:
     bucket: str = BUCKET
 
 
+def _one_call_at_a_time(client: Any) -> None:
+    """Make each call atomic, as DynamoDB's are: moto undoes a failed transaction by putting back a copy of all tables.
+
+    Between the calls of several threads everything can still happen.
+    """
+    lock, call = Lock(), client._make_api_call
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return call(*args, **kwargs)
+
+    client._make_api_call = locked
+
+
 @contextmanager
 def fake_aws() -> Iterator[Aws]:
     """Give fresh clients of an empty table (as in template.yaml) and an empty bucket."""
     with patch.dict("os.environ", _FAKE), mock_aws():
         dynamodb = boto3.client("dynamodb", region_name=REGION)
+        _one_call_at_a_time(dynamodb)
         names = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"]
         dynamodb.create_table(
             TableName=TABLE,
