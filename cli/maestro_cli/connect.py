@@ -67,17 +67,19 @@ def local_stack(here: Path) -> tuple[StateFolder, Record]:
 
 @contextmanager
 def connect_or_start(url: str, key: str, say: Callable[[str], None]) -> Iterator[Connection]:
-    """Like :func:`connect`; where no stack is up, one is started for the time of the block.
+    """Like :func:`connect`, but never without a stack.
 
+    One that was brought up here and died in part is mended. Where none was, one is started for the time of the block.
     It lives in a folder of its own under the user's cache, so that any number can run side by side, and is stopped
     and removed at the end. Those that a killed command left behind are cleared away first.
     """
-    try:
-        existing = connect(url, key)
-    except NoStackError:
-        existing = None
-    if existing:
-        yield existing
+    if url or key:
+        yield connect(url, key)
+        return
+    here = find(Path.cwd())
+    if here and here.load().started_at:
+        record = EmbeddedStack(here.path, say=say).mend()
+        yield Connection(Client(record.api_url, record.api_key), here)
         return
     home = cache_folder(os.environ) / "stacks"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """What the embedded stack logged about a run: the states of its execution, and lines of its functions."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from maestro_cli.errors import ServiceError
-from maestro_cli.stack import Record, ministack
+from maestro_cli.stack import Record, StateFolder, ministack
 from maestro_cli.stack.deploy import local_config, session
+from maestro_cli.stack.folder import tail
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _LINES = 5000  # the newest of a function
 _DETAIL = 500  # characters
+_TROUBLE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:WARNING|ERROR) .*", re.MULTILINE)
+_TROUBLE_LINES = 50
 
 
 def read_log(record: Record, run_id: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -38,6 +42,16 @@ def read_log(record: Record, run_id: str) -> tuple[list[dict[str, str]], list[di
         return history, sorted(_lines(logs, run_id), key=lambda line: line["time"])
     except (ClientError, BotoCoreError) as error:
         raise ServiceError(f"cannot read the logs of run {run_id} from the stack: {error}") from error
+
+
+def stack_trouble(folder: StateFolder, since: str) -> list[str]:
+    """Return the warnings and errors that MiniStack itself logged from ``since`` (ISO 8601, UTC) on, the newest last.
+
+    A function that cannot even be imported is told there alone.
+    """
+    start = datetime.fromisoformat(since).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    found = _TROUBLE.findall(tail(ministack.log_file(folder), _LINES))
+    return [line for line in found if line >= start][-_TROUBLE_LINES:]
 
 
 def _history(client: "SFNClient", machine: str, run_id: str) -> Iterator[dict[str, str]]:

@@ -83,7 +83,7 @@ def show(
         for failure in regressions:
             _failure(console, failure, (suspects or {}).get(failure["id"], ()))
     if open_ones:
-        console.print("\n[bold]Not healed[/bold]")
+        console.print("\n[bold]Not healed[/bold]" if repairs else "\n[bold]Failures[/bold]")
         for failure in open_ones:
             _failure(console, failure, (suspects or {}).get(failure["id"], ()))
     for repair in repairs:

@@ -12,7 +12,7 @@ from maestro_cli.client import Client
 from maestro_cli.connect import KeyOption, UrlOption, connect, local_stack
 from maestro_cli.errors import UsageError
 from maestro_cli.output import DebugOption, JsonOption, command, plain, table
-from maestro_cli.runlog import read_log
+from maestro_cli.runlog import read_log, stack_trouble
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `latest`.")]
 _COLOURS = {"passed": "green", "healed": "green", "failed": "red", "error": "red", "cancelled": "yellow"}
@@ -95,8 +95,11 @@ def logs(run: RunArgument, *, as_json: JsonOption = False, debug: DebugOption = 
     """Show a run's states and the log lines of its functions (embedded stack only)."""
     with command(as_json=as_json, debug=debug) as output:
         folder, record = local_stack(Path.cwd())
-        run_id = resolve(Client(record.api_url, record.api_key), run)
+        client = Client(record.api_url, record.api_key)
+        state = client.get(f"/v1/runs/{resolve(client, run)}")
+        run_id = str(state["id"])
         history, lines = read_log(record, run_id)
+        trouble = stack_trouble(folder, state["created_at"])
 
         def show(console: Console) -> None:
             for event in history:
@@ -105,10 +108,12 @@ def logs(run: RunArgument, *, as_json: JsonOption = False, debug: DebugOption = 
                     console.print(f"    {plain(event['detail'])}")
             for line in lines:
                 console.print(f"[dim]{line['time']} {plain(line['function'])}[/dim] {plain(line['message'])}")
-            if not history and not lines:
+            for text in trouble:
+                console.print(f"[red]stack[/red] {plain(text)}")
+            if not (history or lines or trouble):
                 console.print(f"Nothing was logged for this run; see {plain(folder.logs)}")
 
-        output.result({"run_id": run_id, "states": history, "lines": lines}, show)
+        output.result({"run_id": run_id, "states": history, "lines": lines, "stack": trouble}, show)
 
 
 def resolve(client: Client, run: str) -> str:

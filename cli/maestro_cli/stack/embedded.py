@@ -128,6 +128,18 @@ class EmbeddedStack:
             self.folder.save(record)
             return record
 
+    def mend(self) -> Record:
+        """Return the record of a stack that is whole as it is; bring it up like :meth:`up` where a part has died."""
+        record = self.folder.load()
+        if (
+            record.deployed
+            and record.api_key
+            and valkey.healthy(record.valkey, record.valkey_password)
+            and ministack.healthy(record.aws)
+        ):
+            return record
+        return self.up()
+
     def down(self) -> bool:
         """Stop every process of the stack and keep its state; return whether anything ran."""
         if not self.folder.path.is_dir():
