@@ -163,7 +163,7 @@ def test_ids_of_files_classes_and_the_session(bench: Bench) -> None:
     assert by_id["test_b.py"].facts is not None
     assert by_id["test_b.py"].facts.attributes == {"module": "nowhere"}
     classes = bench.run(["test_a.py::TestA"])
-    assert [one.id for one in classes.results][0] == "test_a.py::TestA"
+    assert classes.results[0].id == "test_a.py::TestA"
     assert len(classes.results) == 3
     # when the session is asked for, everything runs
     session = bench.run(["<session>"])
@@ -171,17 +171,18 @@ def test_ids_of_files_classes_and_the_session(bench: Bench) -> None:
     assert len(session.results) == 4
 
 
+IT = "def test_it(): pass"
 SESSION_FAULTS = {
-    "conftest": ({"conftest": "import missing_thing", "test_it": "def test_it(): pass"}, (), "ModuleNotFoundError"),
-    "conftest below": ({"tests__conftest": "1/0", "tests__test_it": "def test_it(): pass"}, ("tests",), "ZeroDivisionError"),
+    "conftest": ({"conftest": "import missing_thing", "test_it": IT}, (), "ModuleNotFoundError"),
+    "conftest below": ({"tests__conftest": "1/0", "tests__test_it": IT}, ("tests",), "ZeroDivisionError"),
     "plugin": ({"pytest.ini": "[pytest]\naddopts = -p no_such_plugin\n", "test_it": ""}, (), "ModuleNotFoundError"),
     "option": ({"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_it": ""}, (), "UsageError"),
-    "path": ({"test_it": "def test_it(): pass"}, ("nowhere",), "UsageError"),
-    "hook": ({"conftest": "def pytest_nonsense(): pass", "test_it": "def test_it(): pass"}, (), "PluginValidationError"),
+    "path": ({"test_it": IT}, ("nowhere",), "UsageError"),
+    "hook": ({"conftest": "def pytest_nonsense(): pass", "test_it": IT}, (), "PluginValidationError"),
     "syntax": ({"conftest": "def (", "test_it": ""}, (), "SyntaxError"),
     "exit": ({"conftest": "raise SystemExit(3)", "test_it": ""}, (), "SystemExit"),
     "internal": (
-        {"conftest": "def pytest_collection_modifyitems(): raise RuntimeError('inside')", "test_it": "def test_it(): pass"},
+        {"conftest": "def pytest_collection_modifyitems(): raise RuntimeError('inside')", "test_it": IT},
         (), "RuntimeError",
     ),
 }  # fmt: skip

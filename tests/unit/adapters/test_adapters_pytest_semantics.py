@@ -181,7 +181,8 @@ def test_nothing_collected_is_never_passed(bench: Bench) -> None:
 
 def test_shuffling_is_deterministic_and_loses_nothing(bench: Bench) -> None:
     bench.write(
-        test_a="import pytest\n@pytest.mark.parametrize('i', range(8))\ndef test_p(i): print('ran', i)\ndef test_q(): pass",
+        test_a="import pytest\n"
+        "@pytest.mark.parametrize('i', range(8))\ndef test_p(i): print('ran', i)\ndef test_q(): pass",
         test_b="class TestB:\n    def test_x(self): pass\n    def test_y(self): pass\n",
     )
     collection = bench.collect()

@@ -101,8 +101,16 @@ class Case:
         return CaseResult(self.id, chosen, round(self.seconds, 6), self.file, self.line, message, facts)
 
 
-def broken(name: str, message: str, *, file: str = "", line: int = 0, phase: Phase = Phase.PROCESS, seconds: float = 0.0,
-           text: str = "") -> CaseResult:  # fmt: skip
+def broken(
+    name: str,
+    message: str,
+    *,
+    file: str = "",
+    line: int = 0,
+    phase: Phase = Phase.PROCESS,
+    seconds: float = 0.0,
+    text: str = "",
+) -> CaseResult:
     """Return the ``error`` of a test that could not run to its end."""
     return CaseResult(name, Outcome.ERROR, round(seconds, 6), file, line, message,
                       Facts(phase=phase, exception="", message=message, text=text))  # fmt: skip
@@ -143,8 +151,8 @@ class Session:
     def _on_collecting(self, event: Mapping[str, Any], now: float) -> None:
         self.collecting, self.running_since = str(event["id"]), now
 
-    def _on_collected(self, event: Mapping[str, Any], _: float) -> None:
-        self.collected, self.collecting = [], ""
+    def _on_collected(self, event: Mapping[str, Any], now: float) -> None:
+        self.collected, self.collecting, self.running_since = [], "", now
         for name, file, line in event["tests"]:
             if name not in self.cases:
                 self.collected.append(str(name))
@@ -189,9 +197,9 @@ class Session:
         case.reports.clear()
         case.facts.clear()
 
-    def _on_finish(self, event: Mapping[str, Any], _: float) -> None:
+    def _on_finish(self, event: Mapping[str, Any], now: float) -> None:
         self._case(event).finished = True
-        self.running = ""
+        self.running, self.running_since = "", now
 
     def _on_interrupt(self, event: Mapping[str, Any], _: float) -> None:
         self.interrupted = str(event["message"])

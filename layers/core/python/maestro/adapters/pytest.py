@@ -157,10 +157,8 @@ class _Job:
     def run(self, asked: list[str] | None) -> dict[str, CaseResult]:
         """Run the ids (or everything); return a result for each, in order."""
         results: dict[str, CaseResult] = {}
-        whole = asked is None or SESSION in asked
-        order: list[str] | None = None if whole else self._ordered(asked or [])
-        pending = order
-        wanted = None if whole else list(order or ())
+        pending = None if asked is None or SESSION in asked else self._ordered(asked)
+        wanted = pending
         ignored: list[str] = []
         while pending is None or pending:
             if time.monotonic() >= self.deadline:
@@ -168,14 +166,11 @@ class _Job:
                 break
             session = self._execute(self._arguments(pending, ignored), asked=pending)
             results.update(session.finished())
-            if wanted is None and session.collected is not None:
-                wanted = list(session.collected)
-            done = self._settle(session, pending, results, ignored)
-            if done:
+            if session.collected is not None:
+                wanted = _expanded(wanted, session.collected)
+            if self._settle(session, pending, results, ignored):
                 break
-            pending = [name for name in (wanted or []) if not _answered(name, results)]
-            if wanted is None:
-                pending = None
+            pending = None if wanted is None else [name for name in wanted if name not in results]
         return self._answers(asked, wanted or [], results)
 
     def _settle(
@@ -183,40 +178,52 @@ class _Job:
     ) -> bool:
         """Account for how a process ended; return whether there is nothing left to run."""
         problem = session.problems.get(SESSION)
-        finished_by_itself = session.exit_code is not None and not session.interrupted and not session.running
-        if finished_by_itself or (problem is not None and not session.running):
-            self.exit_code = session.exit_code if session.exit_code is not None else 3
-            for name, found in session.problems.items():
-                results.setdefault(name, found)
-            for name in pending or ():
-                if not _answered(name, results):
-                    results[name] = self._vanished(name, session, problem)
+        by_itself = session.exit_code is not None and not session.interrupted
+        if not session.running and (by_itself or problem is not None):
+            self._complete(session, pending, results)
             return True
         for name, found in session.problems.items():
             if name != SESSION:
                 results.setdefault(name, found)
         if session.running:
-            case = session.cases[session.running]
-            seconds = time.monotonic() - case.started
-            results[case.id] = replace(
-                self._ended(session, case.id, Phase.PROCESS), file=case.file, line=case.line, seconds=round(seconds, 3)
-            )
+            self._blame_test(session, results)
             return False
         blamed = session.collecting.partition("::")[0] if session.collected is None else ""
         if blamed and blamed not in ignored:
-            found = self._ended(session, blamed, Phase.COLLECT)
-            results[blamed] = found
             ignored.append(blamed)
-            for name in pending or ():
-                if self._file(name) == blamed or name.partition("::")[0] == blamed:
-                    results[name] = replace(found, id=name)
+            self._blame_file(session, blamed, pending, results)
             return False
+        if session.finished():
+            return False  # it ended between two tests: go on with the rest
         message = session.interrupted or self._ended(session, SESSION, Phase.SESSION).message
-        if session.finished() and session.collected is not None:
-            # Between two tests: go on with the rest, unless nothing was won.
-            return False
         self._fill(results, pending or [SESSION], f"The session ended before the test ran. {message}")
         return True
+
+    def _complete(self, session: Session, pending: list[str] | None, results: dict[str, CaseResult]) -> None:
+        """Account for a process that came to its own end: what was asked for and has no result, has vanished."""
+        self.exit_code = session.exit_code if session.exit_code is not None else 3
+        for name, found in session.problems.items():
+            results.setdefault(name, found)
+        for name in pending or ():
+            if not _answered(name, results):
+                results[name] = self._vanished(name, session, session.problems.get(SESSION))
+
+    def _blame_test(self, session: Session, results: dict[str, CaseResult]) -> None:
+        case = session.cases[session.running]
+        seconds = round(time.monotonic() - case.started, 3)
+        # An internal error of the tool, or of a plugin, while it ran says more than the end of the process.
+        problem = session.problems.get(SESSION)
+        ended = replace(problem, id=case.id) if problem else self._ended(session, case.id, Phase.PROCESS)
+        results[case.id] = replace(ended, file=case.file, line=case.line, seconds=seconds)
+
+    def _blame_file(
+        self, session: Session, blamed: str, pending: list[str] | None, results: dict[str, CaseResult]
+    ) -> None:
+        found = self._ended(session, blamed, Phase.COLLECT)
+        results[blamed] = found
+        for name in pending or ():
+            if self._file(name) == blamed or name.partition("::")[0] == blamed:
+                results[name] = replace(found, id=name)
 
     def _fill(self, results: dict[str, CaseResult], names: Iterable[str], message: str) -> None:
         for name in names:
@@ -352,7 +359,7 @@ class _Job:
         stopped = False
         while session.end is None:
             limit = self.deadline + _GRACE
-            if not stopped and (session.running or session.collecting):
+            if not stopped and (session.running or session.collecting or session.collected is not None):
                 limit = min(limit, session.running_since + self.suite.timeout)
             for event in execution.events(limit):
                 now = time.monotonic()
@@ -423,6 +430,18 @@ class _Job:
         if SESSION in results and results[SESSION].outcome.bad:
             return self.exit_code or 3
         return 1 if any(result.outcome.bad for result in results.values()) else 0
+
+
+def _expanded(wanted: list[str] | None, collected: list[str]) -> list[str]:
+    """Put the tests of a file or class in its place, once it is known what they are."""
+    if wanted is None:
+        return list(collected)
+    known = set(collected)
+    found: dict[str, None] = {}
+    for name in wanted:
+        below = [] if name in known or "[" in name else [test for test in collected if _below(test, name)]
+        found.update(dict.fromkeys(below or [name]))
+    return list(found)
 
 
 def _below(test: str, name: str) -> bool:

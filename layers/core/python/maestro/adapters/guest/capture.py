@@ -1,7 +1,9 @@
+# ruff: noqa: D102, ARG002 - hooks: pytest documents them, and passes arguments by name
 """The pytest plugin that tells what happens, as it happens, and why it failed.
 
-Standard library only, Python 3.8 and pytest 3 and later. Events are JSON lines on a descriptor; ids and messages have
-the project's root replaced by ``<SRC>``, so that they are the same in every copy of the tree:
+Standard library only, Python 3.8 and pytest 3 and later. Events are JSON lines on a descriptor; in ids and
+messages ``<SRC>`` stands for the project's root, ``<WORK>`` for the workspace around it and ``<ENV>`` for the
+environment's folder, so that they are the same in every copy of the tree:
 
 ``config``      rootdir, inifile (relative to the root), pytest
 ``collecting``  id: a file or folder is being collected (its import may hang or end the process)
@@ -38,13 +40,15 @@ class Events(object):
     def __init__(self, fd, root):
         self.fd, self.pid, self.lock = fd, _getpid(), threading.Lock()
         self.root = root
-        self.bare = root.lstrip("/")
+        # Where things lie differs from copy to copy, and from environment to environment: the rest of a text does not.
+        self.places = [(root, "<SRC>"), (os.path.dirname(root), "<WORK>"), (sys.prefix, "<ENV>"), (root[1:], "<SRC>")]
 
     def clean(self, text):
-        """Replace the project's root in ``text``."""
+        """Replace the project's root, its workspace and the environment's folder in ``text``."""
         text = str(text)
-        if self.bare in text:
-            text = text.replace(self.root, "<SRC>").replace(self.bare, "<SRC>")
+        for place, sign in self.places:
+            if place in text:
+                text = text.replace(place, sign)
         return text
 
     def send(self, kind, **fields):
@@ -91,12 +95,12 @@ class Capture(object):
                 return path[len(base) + 1 :]
         return path
 
-    def problem(self, name, phase, error, text="", file="", line=0):
+    def problem(self, name, phase, error, text="", file=""):
         """Tell of something that did not collect or start."""
         self.problems += 1
         error = facts_of.origin(error)
         message = self.events.clean(facts_of.one_message(error))
-        found = {}
+        found, line = {}, 0
         if error is not None:
             found = self.facts.of(error, phase, text)
             frames = [frame for frame in found["frames"] if frame["in_project"]]
@@ -290,12 +294,12 @@ def skip_reason(report):
     if hasattr(report, "wasxfail"):
         return str(report.wasxfail)
     longrepr = report.longrepr
-    return str(longrepr[2]) if isinstance(longrepr, tuple) and len(longrepr) == 3 else str(longrepr or "")[:500]
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr or "")[:500]
 
 
 def shuffled(items, seed):
     """Return the items in another order: files, classes in a file, and tests in a class change places."""
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - an order, not a secret
 
     def mix(nodes, depth):
         groups = {}
@@ -339,7 +343,11 @@ def run(request, fd):
     if version < (6,):
         plugins.append(OldWarnings(capture))
     try:
-        code = int(pytest.main(request["args"], plugins=plugins))
+        # The outermost frame that a test can see is the script's, as of the `pytest` program.
+        scope = {"main": pytest.main, "args": request["args"], "plugins": plugins}
+        script = compile("code = main(args, plugins=plugins)", sys.argv[0], "exec")
+        exec(script, sys.modules["__main__"].__dict__, scope)  # noqa: S102 - the line above
+        code = int(scope["code"])
     except BaseException as problem:
         if not capture.problems:
             capture.problem(SESSION, "session", problem)

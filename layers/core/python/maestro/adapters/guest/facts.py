@@ -19,6 +19,7 @@ import types
 _repr = repr
 _str = str
 TEXT, REPR, NAMES, FRAMES, CAUSES = 12000, 4000, 400, 60, 10
+_ITEMS, _SOURCE, _DEPTH, _TREES = 1000, 2000000, 20000, 20  # what is larger is not looked into
 _TOOL = ("_pytest", "pluggy", "_maestro_capture", "_maestro_facts", "_maestro_keeper", "pytest")
 
 
@@ -35,7 +36,7 @@ def repr_of(value, limit=REPR):
     try:
         if type(value) in (str, bytes) and len(value) > limit:
             value = value[:limit]
-        elif type(value) in (list, tuple, set, frozenset, dict) and len(value) > 1000:
+        elif type(value) in (list, tuple, set, frozenset, dict) and len(value) > _ITEMS:
             return "<%s of %d items>" % (type(value).__name__, len(value))
         text = _repr(value)
     except BaseException as problem:
@@ -60,7 +61,7 @@ def origin(error):
             info = getattr(error, "excinfo", None)
             if inner is None and info is not None:
                 inner = info[1] if isinstance(info, tuple) else info.value
-        elif name == "CollectError" or text_of(error).startswith("Error importing plugin"):
+        elif name in ("CollectError", "PluginImportFailure") or text_of(error).startswith("Error importing plugin"):
             inner = error.__cause__ or error.__context__
         if not isinstance(inner, BaseException):
             return error
@@ -116,7 +117,7 @@ def _evaluate(node, frame):
 def statements(frame, line, kinds):
     """Return the smallest nodes of ``kinds`` that span ``line`` in the frame's file, outermost first."""
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    if not source or len(source) > 2000000:
+    if not source or len(source) > _SOURCE:
         return []
     try:
         tree = _parsed(frame.f_code.co_filename, source)
@@ -131,7 +132,7 @@ _trees = {}
 def _parsed(name, source):
     key = (name, len(source))
     if key not in _trees:
-        if len(_trees) > 20:
+        if len(_trees) > _TREES:
             _trees.clear()
         _trees[key] = ast.parse(source)
     return _trees[key]
@@ -144,6 +145,17 @@ def segment(frame, node):
         return (ast.get_source_segment(source, node) or "")[:1000]
     except Exception:
         return ""
+
+
+def class_named(name, frames):
+    """Return the class of that name which the innermost frames can see, by itself or by an instance; else None."""
+    for frame, _ in reversed(frames[-2:]):
+        for scope in (frame.f_locals, frame.f_globals):
+            for value in list(scope.values()):
+                kind = value if isinstance(value, type) else type(value)
+                if kind.__name__ == name:
+                    return kind
+    return None
 
 
 def public_names(owner, near=""):
@@ -187,7 +199,7 @@ class FactFinder(object):
             if path.startswith(site + os.sep):
                 inner = path[len(site) + 1 :]
                 top = inner.split(os.sep)[0]
-                return inner, False, self.modules.get(top.removesuffix(".py"), "")
+                return inner, False, self.modules.get(os.path.splitext(top)[0], "")
         if path.startswith(self.real + os.sep):
             return path[len(self.real) + 1 :], True, ""
         if path.startswith(self.stdlib + os.sep):
@@ -203,7 +215,7 @@ class FactFinder(object):
     def frames(self, error):
         """Return [(frame, line)] from the outermost to the innermost, the test tool's own outer frames left out."""
         found, tb = [], error.__traceback__
-        while tb is not None and len(found) < 20000:
+        while tb is not None and len(found) < _DEPTH:
             found.append((tb.tb_frame, tb.tb_lineno))
             tb = tb.tb_next
         start = 0
@@ -240,18 +252,21 @@ class FactFinder(object):
         facts["exception"] = qualified(type(error))
         facts["message"] = self.clean(text_of(error))[:REPR]
         facts["bases"] = [qualified(kind) for kind in type(error).__mro__[1:] if kind is not object][:20]
-        frames = self.frames(error)
-        for key, find in (
-            ("frames", lambda: [self.described(frame, line) for frame, line in frames]),
-            ("attributes", lambda: self.attributes(error, frames, text)),
-            ("assertion", lambda: self.assertion(error, frames)),
-            ("causes", lambda: self.causes(error)),
-        ):
+        unread = {}
+
+        def guarded(key, find, default):
+            # The project's objects may do anything when looked at; the failure is still reported.
             try:
-                facts[key] = find()
+                return find()
             except BaseException as problem:
-                # The project's objects may do anything when looked at; the failure is still reported.
-                facts["attributes"] = dict(facts["attributes"], **{"unread_" + key: type(problem).__name__})
+                unread["unread_" + key] = type(problem).__name__
+                return default
+
+        frames = guarded("traceback", lambda: self.frames(error), [])
+        facts["frames"] = guarded("frames", lambda: [self.described(frame, line) for frame, line in frames], [])
+        facts["attributes"] = dict(guarded("attributes", lambda: self.attributes(error, frames, text), {}), **unread)
+        facts["assertion"] = guarded("assertion", lambda: self.assertion(error, frames), {})
+        facts["causes"] = guarded("causes", lambda: self.causes(error), [])
         facts["versions"] = self.versions(facts)
         self.compared = None
         return facts
@@ -285,6 +300,11 @@ class FactFinder(object):
             names = listed.group(1).split(", ") if listed else []
             missing = getattr(error, "argname", None) or ""
             return {"fixture": str(missing), "available": [n.strip() for n in names][:NAMES]}
+        if type(error).__name__ == "PluginValidationError":
+            message = self.clean(text_of(error))
+            said = re.match(r"Plugin '(?P<plugin>[^']+)' for hook '(?P<hook>\w+)'", message)
+            said = said or re.match(r"unknown hook '(?P<hook>\w+)' in plugin (?P<plugin>.*)", message)
+            return said.groupdict() if said else {}
         for kind, find in (
             (AttributeError, self._attribute_error), (ModuleNotFoundError, self._module_not_found),
             (ImportError, self._import_error), (KeyError, self._key_error), (TypeError, self._type_error),
@@ -296,38 +316,44 @@ class FactFinder(object):
         return {}
 
     def _attribute_error(self, error, frames):
-        message = text_of(error)
-        name = getattr(error, "name", None)
-        owner = getattr(error, "obj", None) if name is not None else None
-        known = name is not None and hasattr(error, "obj")
-        if name is None:
-            said = re.search(r"has no attribute '([^']+)'", message)
-            name = said.group(1) if said else None
-        if not known and name is not None:
-            said = re.match(r"(?:partially initialized )?module '([^']+)'", message)
-            if said and said.group(1) in sys.modules:
-                owner, known = sys.modules[said.group(1)], True
-        if not known and name is not None and frames:
-            for frame, line in reversed(frames[-2:]):
-                for node in statements(frame, line, ast.Attribute):
-                    if node.attr == name and not known:
-                        known, owner = evaluate(node.value, frame)
+        name, known, owner = self._missing_attribute(error, frames)
         if name is None:
             return {}
         found = {"name": str(name)}
-        if not known:
-            said = re.match(r"(?:type object )?'([^']+)'", message)
-            if said:
-                found["owner"] = said.group(1)
-                found["owner_kind"] = "class" if message.startswith("type object") else "instance"
-            return found
         kind = "module" if isinstance(owner, types.ModuleType) else "class" if isinstance(owner, type) else "instance"
-        owner_name = owner.__name__ if kind == "module" else qualified(owner if kind == "class" else type(owner))
-        found.update(owner=owner_name, owner_kind=kind, available=public_names(owner, str(name)))
-        found["owner_distribution"] = self.distribution_of(owner if kind != "instance" else type(owner))
-        bases = owner.__mro__ if kind == "class" else type(owner).__mro__ if kind == "instance" else ()
-        found["owner_bases"] = [qualified(base) for base in bases[1:] if base is not object][:20]
+        if not known:
+            said = re.match(r"(type object )?'([^']+)'", text_of(error))
+            if not said:
+                return found
+            kind = "class" if said.group(1) else "instance"
+            owner = class_named(said.group(2), frames)
+            if owner is None:
+                return dict(found, owner=said.group(2), owner_kind=kind)
+        bearer = owner if isinstance(owner, (types.ModuleType, type)) else type(owner)
+        found.update(owner=bearer.__name__ if kind == "module" else qualified(bearer), owner_kind=kind)
+        found.update(available=public_names(owner, str(name)), owner_distribution=self.distribution_of(bearer))
+        bases = () if kind == "module" else bearer.__mro__[1:]
+        found["owner_bases"] = [qualified(base) for base in bases if base is not object][:20]
         return found
+
+    def _missing_attribute(self, error, frames):
+        """Return (name, whether the owner is known, owner): from the exception, its words, or the failing line."""
+        if getattr(error, "name", None) is not None and hasattr(error, "obj"):
+            return error.name, True, error.obj
+        message = text_of(error)
+        said = re.search(r"has no attribute '([^']+)'", message)
+        if not said:
+            return None, False, None
+        name = said.group(1)
+        module = re.match(r"(?:partially initialized )?module '([^']+)'", message)
+        if module and module.group(1) in sys.modules:
+            return name, True, sys.modules[module.group(1)]
+        for frame, line in reversed(frames[-2:]):
+            for node in statements(frame, line, ast.Attribute):
+                known, owner = evaluate(node.value, frame)
+                if node.attr == name and known:
+                    return name, True, owner
+        return name, False, None
 
     def _module_not_found(self, error, _):
         said = re.match(r"No module named '?([\w.]+)'?", text_of(error))
@@ -422,7 +448,7 @@ class FactFinder(object):
                 return self._unittest(frame, line, frames[index + 1][0])
             nodes = statements(frame, line, ast.Assert)
             if nodes:
-                return self._statement(frame, line, nodes[-1], error)
+                return self._statement(frame, nodes[-1], error)
             return {}
         return {}
 
@@ -446,11 +472,11 @@ class FactFinder(object):
         calls = [n for n in statements(frame, line, ast.Call) if getattr(n.func, "attr", "") == method]
         if calls:
             found["expression"] = segment(frame, calls[-1])
-            for side, node in zip(("left", "right"), calls[-1].args):
+            for side, node in zip(("left", "right"), calls[-1].args):  # noqa: B905 - strict is newer than 3.8; assertX takes more than two
                 found[side + "_source"] = segment(frame, node)
         return found
 
-    def _statement(self, frame, line, node, error):
+    def _statement(self, frame, node, error):
         test, compared = node.test, self.compared
         found = {"line": node.lineno, "file": self.place(frame.f_code.co_filename)[0],
                  "expression": segment(frame, test)}  # fmt: skip
@@ -488,13 +514,15 @@ class Tracer(object):
         self.root = os.path.realpath(root) + os.sep
         self.files, self.seen, self.before = {}, {}, None
 
-    def __call__(self, frame, event, arg):
+    def __call__(self, frame, event, _):
+        """Take one event of the interpreter (``sys.setprofile``)."""
         if event == "call":
             code = frame.f_code
             if code not in self.seen:
                 self.seen[code] = True
                 path = os.path.realpath(code.co_filename)
-                if path.startswith(self.root) and not code.co_name.startswith("<"):
+                named = not code.co_name.startswith("<") and not code.co_filename.startswith("<")
+                if named and path.startswith(self.root):
                     name = getattr(code, "co_qualname", None) or code.co_name
                     self.files.setdefault(path[len(self.root) :], set()).add(name)
 

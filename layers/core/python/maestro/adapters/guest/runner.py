@@ -251,7 +251,7 @@ def start():
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
     control = socket.socket(fileno=int(sys.argv[1]))
-    os.set_inheritable(control.fileno(), False)
+    os.set_inheritable(control.fileno(), False)  # noqa: FBT003 - takes no keyword
     keeper = load(sys.argv[2], "_maestro_keeper")
     hello = warm()
     if hello["ok"]:
