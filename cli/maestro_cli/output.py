@@ -22,7 +22,7 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show where an error 
 _PIPE_WIDTH = 500  # columns
 
 # Errors of the layer that say that what the user gave cannot be used.
-_USAGE_CODES = frozenset(
+USAGE_CODES = frozenset(
     {
         "config_invalid",
         "config_edit_failed",
@@ -30,6 +30,7 @@ _USAGE_CODES = frozenset(
         "bundle_too_large",
         "bundle_unreadable",
         "bundle_unsafe",
+        "suite_unknown",
     }
 )
 
@@ -135,4 +136,4 @@ def _trace(output: Output) -> None:
 def _exit_code(error: MaestroError) -> Exit:
     if isinstance(error, CliError):
         return error.exit_code
-    return Exit.USAGE if error.code in _USAGE_CODES else Exit.INTERNAL
+    return Exit.USAGE if error.code in USAGE_CODES else Exit.INTERNAL

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from maestro_cli.errors import Exit
-from maestro_cli.output import plain, printable
+from maestro_cli.output import USAGE_CODES, plain, printable
 
 _COLOURS = {
     RunStatus.PASSED: "bold green",
@@ -29,8 +29,11 @@ _DIFF_LINES = 200
 _NO_TESTS = ("No tests were collected", "The project has no tests")  # how the service's reasons begin
 
 
-def exit_code(document: Mapping[str, Any], reason: str = "") -> Exit:
-    """Return what a command that ran ``document`` ends with; pytest's codes."""
+def exit_code(document: Mapping[str, Any], reason: str = "", code: str = "") -> Exit:
+    """Return what a command that ran ``document`` ends with; pytest's codes.
+
+    ``code`` is the run's stable word for why it ended in error.
+    """
     outcome = document.get("outcome")
     if outcome in (RunStatus.PASSED, RunStatus.HEALED):
         return Exit.OK
@@ -38,8 +41,12 @@ def exit_code(document: Mapping[str, Any], reason: str = "") -> Exit:
         return Exit.INTERRUPTED
     if outcome == RunStatus.FAILED:
         return Exit.FAILURES
-    if reason.startswith(_NO_TESTS):
+    if code == "no_tests" or reason.startswith(_NO_TESTS):
         return Exit.NOTHING_COLLECTED
+    if code in USAGE_CODES:
+        return Exit.USAGE
+    if code.startswith("environment_"):
+        return Exit.FAILURES  # the project's own fault: what it asks for cannot be installed
     # An error that shows in checks is a failure of the project; with none, the service could not do its work.
     return Exit.FAILURES if document.get("failures") or _bad(document) else Exit.INTERNAL
 

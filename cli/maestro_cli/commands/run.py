@@ -92,7 +92,7 @@ def run(
             output.result(document, show)
             if apply is not Apply.NONE:
                 _apply(root, found, Tier(apply.value), before=info.sha256, scratch=Path(scratch), output=output)
-        raise typer.Exit(verdict.exit_code(document, reason))
+        raise typer.Exit(verdict.exit_code(document, reason, state.get("code", "")))
 
 
 def _submit_and_follow(client: Client, request: dict[str, Any], bundle: Path, output: Output) -> dict[str, Any]:

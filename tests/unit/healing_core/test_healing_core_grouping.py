@@ -142,6 +142,7 @@ def test_a_dropped_hook_argument_is_read_from_the_message() -> None:
     [
         ("ModuleNotFoundError: No module named 'distutils'", "module:distutils"),
         ("E   ImportError: cannot import name 'Mapping' from 'collections' (/p/collections/__init__.py)", "import:collections.Mapping"),
+        ('SyntaxError:   File "tests/test_a.py", line 27', "syntax:tests/test_a.py:27"),
         ("AttributeError: module 'pytest' has no attribute 'collect'", "attribute:pytest.collect"),
         ("AttributeError: 'InteractiveShellEmbed' object has no attribute 'magic'", "attribute:InteractiveShellEmbed.magic"),
     ],

@@ -475,6 +475,10 @@ RIGHT: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
     ),
     "2to3 of tests": ({"tests/test_old.py": PY2_TESTS}, {"tests/test_old.py": two_to_three(PY2_TESTS)}),
     "2to3 of product": ({"shop/fetch.py": PY2_PRODUCT}, {"shop/fetch.py": two_to_three(PY2_PRODUCT)}),
+    "2to3 without needless lists": (
+        {"tests/test_bare.py": "def test_a():\n    print 'x'\n    for x in filter(None, sorted([1])):\n        assert x == 1\n    y = filter(None, [1])\n    assert len(list(y)) == 1\n"},
+        {"tests/test_bare.py": "def test_a():\n    print('x')\n    for x in filter(None, sorted([1])):\n        assert x == 1\n    y = filter(None, [1])\n    assert len(list(y)) == 1\n"},
+    ),
     "missing colon": (
         {"tests/test_colon.py": "def test_a(cart)\n    assert cart.total == 1\n"},
         {"tests/test_colon.py": "def test_a(cart):\n    assert cart.total == 1\n"},

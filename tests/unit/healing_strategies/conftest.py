@@ -12,7 +12,6 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-
 from maestro.healing.base import Project
 from maestro.healing.candidates import propose
 from maestro.model import (
@@ -47,7 +46,8 @@ class _Index(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
         self.end_headers()
         files = [
-            {"filename": f"{name}-{v}.tar.gz", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}} for v, day in releases or ()
+            {"filename": f"{name}-{v}.tar.gz", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}}
+            for v, day in releases or ()
         ]
         self.wfile.write(json.dumps({"name": name, "files": files, "meta": {"api-version": "1.1"}}).encode())
 
@@ -101,7 +101,9 @@ class Bench:
         return propose(failure, self.project, **options)
 
     def apply(self, candidate: Candidate) -> None:
-        subprocess.run(["git", "apply", "-"], input=candidate.patch.encode(), cwd=self.root, check=True, capture_output=True)
+        subprocess.run(
+            ["git", "apply", "-"], input=candidate.patch.encode(), cwd=self.root, check=True, capture_output=True
+        )
         for path in self.root.rglob("*.py"):
             ast.parse(path.read_bytes())
 
@@ -144,6 +146,8 @@ def fail() -> Callable[..., Failure]:
             versions=versions or {},
             text=text or f"E   {exception}: {message}\n{file}:{line}: {exception}",
         )
-        return Failure("f1", ErrorKind.TEST_FAILURE, Severity.HIGH, "s", "c", tests, "tests", f"{exception}: {message}", facts)
+        return Failure(
+            "f1", ErrorKind.TEST_FAILURE, Severity.HIGH, "s", "c", tests, "tests", f"{exception}: {message}", facts
+        )
 
     return make

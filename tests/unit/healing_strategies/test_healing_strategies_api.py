@@ -1,16 +1,16 @@
 """Adapting code to interfaces that have changed."""
 
+# ruff: noqa: E501 - sources of the projects under test stand on one line
+
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
-
+from conftest import Bench
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.rewriting import moved
 from maestro.model import Failure, Strategy
-
-from conftest import Bench
 
 API = (Strategy.API_CONTRACT_ADAPTATION,)
 Fail = Callable[..., Failure]
@@ -46,7 +46,9 @@ def test_removed_unittest_aliases_are_renamed_everywhere(bench: Bench, fail: Fai
     assert "self.assertEqual(1 + 1,\n                          2)  # two" in bench.read("tests/test_demo.py")
     assert "assertRegex(" in bench.read("tests/test_demo.py")
     assert "assertTrue(True)" in bench.read("tests/test_other.py")
-    done = subprocess.run([sys.executable, "-m", "unittest", "tests.test_demo"], cwd=bench.root, check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest", "tests.test_demo"], cwd=bench.root, check=False, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -79,7 +81,9 @@ def test_collections_abcs_move_in_product_code_with_their_import(bench: Bench, f
 def test_a_successor_elsewhere_keeps_the_local_name(bench: Bench, fail: Fail) -> None:
     bench.distributions = {"werkzeug": "3.1.9"}
     bench.modules = {"werkzeug": "werkzeug"}
-    bench.write({"demo.py": "from werkzeug.security import safe_str_cmp\n\n\ndef same(a, b):\n    return safe_str_cmp(a, b)\n"})
+    bench.write(
+        {"demo.py": "from werkzeug.security import safe_str_cmp\n\n\ndef same(a, b):\n    return safe_str_cmp(a, b)\n"}
+    )
     failure = fail(
         "ImportError", "cannot import name 'safe_str_cmp' from 'werkzeug.security' (/x/werkzeug/security.py)", file="demo.py",
         attributes={"module": "werkzeug.security", "name": "safe_str_cmp", "available": ["check_password_hash"]},
@@ -112,7 +116,9 @@ def test_moves(source: str, moves: dict[str, str], expected: str) -> None:
     assert moved(source, moves) == expected
 
 
-@pytest.mark.parametrize("source", ["collections = {}\ncollections.Mapping\n", "def f(np):\n    return np.int\n", "print 'two'\n"])
+@pytest.mark.parametrize(
+    "source", ["collections = {}\ncollections.Mapping\n", "def f(np):\n    return np.int\n", "print 'two'\n"]
+)
 def test_what_only_looks_like_the_module_is_left_alone(source: str) -> None:
     assert moved(source, {"collections.Mapping": "collections.abc.Mapping", "numpy.int": "builtins.int"}) is None
 
@@ -139,7 +145,10 @@ def test_pytest_hook_arguments_become_pathlib(bench: Bench, fail: Fail) -> None:
 
     text = bench.read("tests/conftest.py")
     assert "def pytest_ignore_collect(collection_path, config):" in text
-    assert "collection_path.name.endswith('_py35.py') or basename(str(collection_path)) == \"x\" or collection_path.is_dir()" in text
+    assert (
+        "collection_path.name.endswith('_py35.py') or basename(str(collection_path)) == \"x\" or collection_path.is_dir()"
+        in text
+    )
 
 
 def test_the_refused_section_of_setup_cfg(bench: Bench, fail: Fail) -> None:
@@ -182,7 +191,9 @@ def test_nose_setup_methods(bench: Bench, fail: Fail) -> None:
 
 
 def test_a_keyword_that_is_no_longer_taken(bench: Bench, fail: Fail) -> None:
-    bench.write({"tests/test_demo.py": "import asyncio\n\n\nasync def go(loop):\n    await asyncio.sleep(0.1, loop=loop)\n"})
+    bench.write(
+        {"tests/test_demo.py": "import asyncio\n\n\nasync def go(loop):\n    await asyncio.sleep(0.1, loop=loop)\n"}
+    )
     failure = fail("TypeError", "sleep() got an unexpected keyword argument 'loop'", line=5)
     bench.apply(bench.propose(failure)[0])
     assert "await asyncio.sleep(0.1)\n" in bench.read("tests/test_demo.py")
@@ -218,7 +229,13 @@ def test_the_projects_own_missing_attribute_is_its_defect(bench: Bench, fail: Fa
         ("demo.Cart", "instance", "'Cart' object has no attribute 'itemz'"),
         ("demo", "module", "module 'demo' has no attribute 'itemz'"),
     ):
-        attributes = {"name": "itemz", "owner": owner, "owner_kind": kind, "owner_distribution": "demo", "available": ["items", "total"]}
+        attributes = {
+            "name": "itemz",
+            "owner": owner,
+            "owner_kind": kind,
+            "owner_distribution": "demo",
+            "available": ["items", "total"],
+        }
         assert bench.propose(fail("AttributeError", message, file="demo.py", line=3, attributes=attributes)) == []
 
 
@@ -229,9 +246,18 @@ def test_a_misspelt_name_in_product_code_is_not_guessed(bench: Bench, fail: Fail
 
 def test_a_wrong_value_gives_nothing(bench: Bench, fail: Fail) -> None:
     bench.distributions, bench.modules = {"widgets": "2.1.0"}, {"widgets": "widgets"}
-    bench.write({"demo.py": "def f():\n    return 2\n", "tests/test_demo.py": "import demo\n\n\ndef test_it():\n    assert demo.f() == 3\n"})
+    bench.write(
+        {
+            "demo.py": "def f():\n    return 2\n",
+            "tests/test_demo.py": "import demo\n\n\ndef test_it():\n    assert demo.f() == 3\n",
+        }
+    )
     failure = fail(
-        "AssertionError", "assert 2 == 3", line=5, assertion={"op": "==", "left": "2", "right": "3"}, versions={"widgets": "2.1.0"}
+        "AssertionError",
+        "assert 2 == 3",
+        line=5,
+        assertion={"op": "==", "left": "2", "right": "3"},
+        versions={"widgets": "2.1.0"},
     )
     assert bench.propose(failure) == []
 

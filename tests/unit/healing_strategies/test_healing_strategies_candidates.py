@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterable
 
 import pytest
+from conftest import Bench
 from hypothesis import given
 from hypothesis import strategies as st
-
 from maestro.healing.base import Project, Proposal
 from maestro.healing.candidates import combined, proposed
 from maestro.model import Failure, MaestroError, Strategy
-
-from conftest import Bench
 
 Fail = Callable[..., Failure]
 
@@ -22,6 +20,8 @@ class Says:
         self.name, self.strategy, self.proposals, self.error = name, Strategy.DEPENDENCY_FIX, proposals, error
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        assert failure.id
+        assert project.root.is_dir()
         yield from self.proposals
         if self.error:
             raise self.error
@@ -32,7 +32,10 @@ def test_adapting_comes_before_pinning_and_equal_diffs_are_one(bench: Bench, fai
     said = proposed(
         fail("E", "m"),
         bench.project,
-        using=[Says("one", Proposal(a, "pin", 0.9, workaround=True), Proposal(b, "low", 0.2)), Says("two", Proposal(b, "same", 0.6), Proposal(c, "c", 0.5))],
+        using=[
+            Says("one", Proposal(a, "pin", 0.9, workaround=True), Proposal(b, "low", 0.2)),
+            Says("two", Proposal(b, "same", 0.6), Proposal(c, "c", 0.5)),
+        ],
     )
     assert [x.summary for x in said.candidates] == ["same", "c", "pin"]
 
@@ -47,7 +50,9 @@ def test_the_limit_keeps_places_for_pins(bench: Bench, fail: Fail) -> None:
 
 def test_protected_paths_are_refused_with_a_note(bench: Bench, fail: Fail) -> None:
     bench.protect = ("secrets/**",)
-    said = proposed(fail("E", "m"), bench.project, using=[Says("g", Proposal({"secrets/a.py": "x\n", "b.py": "y\n"}, "both"))])
+    said = proposed(
+        fail("E", "m"), bench.project, using=[Says("g", Proposal({"secrets/a.py": "x\n", "b.py": "y\n"}, "both"))]
+    )
     assert said.candidates == ()
     assert "secrets/a.py" in said.notes[0]
 

@@ -1,14 +1,14 @@
 """What must be installed, and which versions."""
 
+# ruff: noqa: E501 - sources of the projects under test stand on one line
+
 from collections.abc import Callable
 
 import pytest
 import yaml
-
+from conftest import Bench
 from maestro.healing.strategies.index import IndexUnavailableError, releases
 from maestro.model import Failure, Frame, Strategy
-
-from conftest import Bench
 
 Fail = Callable[..., Failure]
 DEPENDENCY = (Strategy.DEPENDENCY_FIX,)
@@ -31,17 +31,23 @@ def installs(bench: Bench) -> list[str]:
         ("whatever.sub.module", "3.12", "whatever"),
     ],
 )
-def test_a_missing_module_gets_its_distribution(bench: Bench, fail: Fail, module: str, python: str, expected: str) -> None:
+def test_a_missing_module_gets_its_distribution(
+    bench: Bench, fail: Fail, module: str, python: str, expected: str
+) -> None:
     bench.python = python
     bench.write({"tests/test_demo.py": f"import {module}\n"})
     if module == "nose" and python == "3.8":
         bench.write({"setup.py": "from setuptools import setup\nsetup(name='x', tests_require=['nose'])\n"})
-    candidates = bench.propose(fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module}), strategies=DEPENDENCY)
+    candidates = bench.propose(
+        fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module}), strategies=DEPENDENCY
+    )
     bench.apply(candidates[0])
     assert installs(bench) == ["pytest", expected]
 
 
-@pytest.mark.parametrize("module", ["no_such_distribution_at_all", "pyyamll", "_private", "demo", "helpers", "tkinter", "StringIO"])
+@pytest.mark.parametrize(
+    "module", ["no_such_distribution_at_all", "pyyamll", "_private", "demo", "helpers", "tkinter", "StringIO"]
+)
 def test_what_is_never_installed(bench: Bench, fail: Fail, module: str) -> None:
     bench.write({"demo/__init__.py": "", "tests/helpers.py": "", "tests/test_demo.py": f"import {module}\n"})
     failure = fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module})
@@ -56,7 +62,9 @@ def test_the_projects_own_range_is_used(bench: Bench, fail: Fail) -> None:
             "tests/test_demo.py": "import widgets\n",
         }
     )
-    candidates = bench.propose(fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"}))
+    candidates = bench.propose(
+        fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
+    )
     bench.apply(candidates[0])
     assert installs(bench) == ["pytest", "widgets[fast]<2,>=1.2"]
     assert not any("<1.1" in c.summary for c in candidates)
@@ -83,7 +91,9 @@ def test_mock_is_rewritten_rather_than_installed_but_both_are_proposed(bench: Be
     assert bench.read("tests/test_demo.py").startswith("from unittest import mock\n")
 
 
-@pytest.mark.parametrize("message", ["You must have widgets installed to use this", "widgets is not installed", "Run: pip install widgets"])
+@pytest.mark.parametrize(
+    "message", ["You must have widgets installed to use this", "widgets is not installed", "Run: pip install widgets"]
+)
 def test_a_message_that_names_a_distribution(bench: Bench, fail: Fail, message: str) -> None:
     bench.write({"demo.py": ""})
     bench.apply(bench.propose(fail("ImportError", message))[0])
@@ -92,7 +102,9 @@ def test_a_message_that_names_a_distribution(bench: Bench, fail: Fail, message: 
 
 def test_a_missing_fixture(bench: Bench, fail: Fail) -> None:
     bench.write({"tests/test_demo.py": "def test_it(mocker):\n    pass\n"})
-    failure = fail("FixtureLookupError", "fixture 'mocker' not found", attributes={"fixture": "mocker", "available": []})
+    failure = fail(
+        "FixtureLookupError", "fixture 'mocker' not found", attributes={"fixture": "mocker", "available": []}
+    )
     bench.apply(bench.propose(failure)[0])
     assert installs(bench) == ["pytest", "pytest-mock"]
 
@@ -112,7 +124,12 @@ def test_unrecognized_options(bench: Bench, fail: Fail) -> None:
 def test_pins_are_workarounds_below_the_adaptation_and_start_at_the_known_removal(bench: Bench, fail: Fail) -> None:
     bench.distributions, bench.modules = {"markupsafe": "3.0.4"}, {"markupsafe": "markupsafe"}
     bench.install = ("pytest", "markupsafe==3.0.4")
-    bench.write({"maestro.yaml": "environment:\n  python: '3.12'\n  install: [pytest, markupsafe==3.0.4]\n", "demo.py": "from markupsafe import soft_unicode\n"})
+    bench.write(
+        {
+            "maestro.yaml": "environment:\n  python: '3.12'\n  install: [pytest, markupsafe==3.0.4]\n",
+            "demo.py": "from markupsafe import soft_unicode\n",
+        }
+    )
     message = "cannot import name 'soft_unicode' from 'markupsafe' (/x/markupsafe/__init__.py)"
     candidates = bench.propose(fail("ImportError", message, file="demo.py"))
 
@@ -126,7 +143,12 @@ def test_pins_are_workarounds_below_the_adaptation_and_start_at_the_known_remova
 def test_an_error_inside_a_distribution_is_searched_back_in_time(bench: Bench, fail: Fail) -> None:
     bench.distributions, bench.modules = {"widgets": "2.1.0"}, {"widgets": "widgets"}
     bench.install = ("widgets==2.1.0",)
-    bench.write({"maestro.yaml": "environment:\n  install: [widgets==2.1.0]\n", "PKG-INFO": "Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n"})
+    bench.write(
+        {
+            "maestro.yaml": "environment:\n  install: [widgets==2.1.0]\n",
+            "PKG-INFO": "Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n",
+        }
+    )
     frames = (
         Frame("tests/test_demo.py", 3, "test_it", in_project=True),
         Frame("/x/site-packages/widgets/core.py", 9, "load", in_project=False, distribution="widgets"),

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from maestro.healing.sourcetree import Role, SourceTree, SourceTreeError, decode, diff, protected, role
 
-LINES = st.lists(st.sampled_from(["a = 1", "b = 2", "", "# \u00fc", "  c", "d \u4e16\u754c", "\f", "x\ry", " tail "]), max_size=30)
+LINES = st.lists(
+    st.sampled_from(["a = 1", "b = 2", "", "# \u00fc", "  c", "d \u4e16\u754c", "\f", "x\ry", " tail "]), max_size=30
+)
 ENDS = st.sampled_from(["\n", "\r\n"])
-NAMES = st.sampled_from(["plain.py", "with space.py", 'quo"te.py', "\u00fcml\u00e4ut.txt", "deep/er/file.cfg", "tab\tname.txt"])
+NAMES = st.sampled_from(
+    ["plain.py", "with space.py", 'quo"te.py', "\u00fcml\u00e4ut.txt", "deep/er/file.cfg", "tab\tname.txt"]
+)
 
 
 def git_apply(root: Path, patch: str) -> None:
@@ -37,7 +40,7 @@ def git_apply(root: Path, patch: str) -> None:
     bom=st.booleans(),
 )
 def test_a_diff_applied_gives_exactly_the_edited_bytes(
-    name: str, old: list[str] | None, new: list[str] | None, end: str, closed: tuple[bool, bool], bom: bool
+    *, name: str, old: list[str] | None, new: list[str] | None, end: str, closed: tuple[bool, bool], bom: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -148,5 +151,5 @@ def test_a_named_test_file_is_a_test() -> None:
         ("src/vendored.py", ["vendor"], False),
     ],
 )
-def test_protection(path: str, patterns: list[str], expected: bool) -> None:
+def test_protection(path: str, patterns: list[str], *, expected: bool) -> None:
     assert protected(path, patterns) is expected

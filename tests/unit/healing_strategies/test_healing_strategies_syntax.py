@@ -1,14 +1,14 @@
 """Sources that do not parse, and Python 2."""
 
+# ruff: noqa: E501 - sources of the projects under test stand on one line
+
 import ast
 from collections.abc import Callable
 
 import pytest
-
+from conftest import Bench
 from maestro.healing.strategies.syntax_repair.python2 import to_python3
 from maestro.model import Failure
-
-from conftest import Bench
 
 Fail = Callable[..., Failure]
 
@@ -68,7 +68,9 @@ def test_a_python_2_package_is_translated_as_a_whole_too(bench: Bench, fail: Fai
 
 
 def test_a_python_2_module_is_never_installed(bench: Bench, fail: Fail) -> None:
-    bench.write({"tests/test_demo.py": "import StringIO\n\n\ndef test_it():\n    assert StringIO.StringIO('a').read() == 'a'\n"})
+    bench.write(
+        {"tests/test_demo.py": "import StringIO\n\n\ndef test_it():\n    assert StringIO.StringIO('a').read() == 'a'\n"}
+    )
     failure = fail("ModuleNotFoundError", "No module named 'StringIO'", attributes={"module": "StringIO"})
     candidates = bench.propose(failure)
     assert {c.generator for c in candidates} == {"python2_to_3"}
@@ -78,7 +80,14 @@ def test_a_python_2_module_is_never_installed(bench: Bench, fail: Fail) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["print('x', file=f)\n", "exec('1')\n", "x = 1", "def f():\n    pass\n\n\n", "# only a comment\n", "s = u'a'\r\nt = 2\r\n"],
+    [
+        "print('x', file=f)\n",
+        "exec('1')\n",
+        "x = 1",
+        "def f():\n    pass\n\n\n",
+        "# only a comment\n",
+        "s = u'a'\r\nt = 2\r\n",
+    ],
 )
 def test_translation_leaves_the_ends_alone_and_parses(source: str) -> None:
     out = to_python3(source)

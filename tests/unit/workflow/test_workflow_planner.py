@@ -188,7 +188,7 @@ def test_a_plan_says_what_it_costs() -> None:
     plan = plan_chunks(found, {found.tests[0]: 9.5}, concurrency=8, memory_mb=1024)
 
     assert plan.expected_seconds == pytest.approx(10)
-    price = 10 * LAMBDA_GB_SECOND + LAMBDA_REQUEST + 2 * STEP_FUNCTIONS_TRANSITION
+    price = 10 * LAMBDA_GB_SECOND + LAMBDA_REQUEST + 4 * STEP_FUNCTIONS_TRANSITION
     assert plan.expected_cost_usd == pytest.approx(price) == chunks_cost(1, 10, 1024)
 
 

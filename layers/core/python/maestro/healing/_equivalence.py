@@ -54,7 +54,7 @@ _Node = object  # a node, a list of nodes, or a plain field of one
 class Comparer:
     """Walks two canonical modules; see the module's docstring for what may differ.
 
-    ``inserted`` collects, in tests mode, the statements that only the module after has, each with whether it stands
+    ``translated`` says that the module before is a translation by 2to3. ``inserted`` collects, in tests mode, the statements that only the module after has, each with whether it stands
     inside a function that was there before.
     """
 
@@ -62,6 +62,7 @@ class Comparer:
     after: ast.Module
     knowledge: Knowledge
     tests: bool = False
+    translated: bool = False
     inserted: list[tuple[ast.AST, bool]] = field(default_factory=list)
     _alpha: dict[str, str] = field(default_factory=dict)
     _functions: int = 0
@@ -204,6 +205,9 @@ class Comparer:
             inner = self._unwrapped(old, new)
             if inner is not None:
                 return self._differs(old, inner)
+            inner = self._unwrapped(new, old) if self.translated else None
+            if inner is not None:  # the translation wrapped what the source itself left bare
+                return self._differs(inner, new)
             if type(old) is not type(new):
                 return Difference(f"{shown(old)} became {shown(new)}", line(old), old, new)
             if isinstance(old, ast.Constant) and isinstance(new, ast.Constant):

@@ -56,7 +56,7 @@ def proposed(
             continue
         try:
             for proposal in generator.propose(failure, project):
-                candidate = _candidate(generator, proposal, project, tree, statistics, notes)
+                candidate = _candidate(generator, proposal, project, tree, statistics=statistics, notes=notes)
                 if candidate is None:
                     continue
                 known = found.get(candidate.patch)
@@ -73,6 +73,7 @@ def _candidate(
     proposal: Proposal,
     project: Project,
     tree: SourceTree,
+    *,
     statistics: Mapping[str, Mapping[str, int]],
     notes: list[str],
 ) -> Candidate | None:

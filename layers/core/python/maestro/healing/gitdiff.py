@@ -3,11 +3,13 @@
 import base64
 import difflib
 import hashlib
+import string
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _CONTEXT = 3
+_LENGTHS = string.ascii_uppercase + string.ascii_lowercase  # of a line of a binary patch: A is 1 byte, z is 52
 _JUNK_FROM = 4000  # lines; above it, difflib's heuristic keeps the time linear at the price of a larger diff
 
 
@@ -100,7 +102,9 @@ def _range(offset: int, begin: int, end: int) -> str:
 def _quote(name: str) -> str:
     if all(" " <= c <= "~" and c not in '"\\' for c in name):
         return name
-    out = "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\{b:03o}" for b in name.encode())
+    out = "".join(
+        chr(b) if chr(b).isascii() and chr(b).isprintable() and b not in b'"\\' else f"\\{b:03o}" for b in name.encode()
+    )
     return f'"{out}"'
 
 
@@ -119,10 +123,10 @@ def _literal(data: bytes) -> str:
     """Encode as ``git diff --binary`` does: 52 deflated bytes a line, the line's length as a letter before them."""
     packed = zlib.compress(data)
     out = [f"literal {len(data)}"]
-    for at in range(0, len(packed), 52):
-        part = packed[at : at + 52]
+    for at in range(0, len(packed), len(_LENGTHS)):
+        part = packed[at : at + len(_LENGTHS)]
         size = len(part)
-        letter = chr(ord("A") + size - 1) if size <= 26 else chr(ord("a") + size - 27)
+        letter = _LENGTHS[size - 1]
         padded = part + b"\0" * (-size % 4)
         out.append(letter + base64.b85encode(padded).decode())
     return "\n".join(out) + "\n"

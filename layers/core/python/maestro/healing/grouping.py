@@ -28,6 +28,7 @@ _FROM_TEXT = (
     ("owner,name", re.compile(r"module ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]"), "AttributeError"),
     ("owner,name", re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]"), "AttributeError"),
     ("owner,name", re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]"), "AttributeError"),
+    ("file,line", re.compile(r"File ['\"]([^'\"]+)['\"], line (\d+)"), "SyntaxError"),
     ("fixture", re.compile(r"fixture ['\"](\w+)['\"] not found"), ""),
     ("hook,argument", re.compile(r"for hook ['\"](\w+)['\"][\s\S]*?Argument\(s\) \{['\"](\w+)['\"]"), ""),
 )
@@ -66,7 +67,9 @@ def facts_of(result: CaseResult) -> Facts:
     exception = facts.exception
     for names, pattern, implied in _FROM_TEXT:
         wanted = names.split(",")
-        if any(name in attributes for name in wanted) or (implied and _short(exception) not in ("", implied)):
+        if any(name in attributes for name in wanted) or (
+            implied and _short(exception) not in ("", implied, *_relatives(implied))
+        ):
             continue
         found = pattern.search(text)
         if found is not None:
@@ -76,6 +79,10 @@ def facts_of(result: CaseResult) -> Facts:
         facts.phase, exception, text, facts.bases, attributes, facts.assertion, facts.frames, facts.causes,
         facts.versions, facts.warnings, facts.covered, facts.text,
     )  # fmt: skip
+
+
+def _relatives(exception: str) -> frozenset[str]:
+    return _SYNTAX if exception == "SyntaxError" else frozenset()
 
 
 def _exception_in(message: str) -> str:

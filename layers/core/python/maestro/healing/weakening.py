@@ -116,7 +116,7 @@ def compare(change: Change, knowledge: Knowledge) -> Iterator[Finding]:
         return
     yield from _scanned(path, bases, after)
     if is_test_file(path):
-        yield from _walked(path, bases, after, knowledge)
+        yield from _walked(path, change.before, bases, after, knowledge)
 
 
 def product_change(before: str | None, after: str | None, knowledge: Knowledge) -> tuple[Difference, ...]:
@@ -135,8 +135,10 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
         problem = _token_difference(before, after)
         return () if problem is None else (Difference(problem, 0),)
     found: list[tuple[Difference, ...]] = []
-    for base in bases:
-        found.append(tuple(Comparer(canonical(base), canonical(_copy(after)), knowledge).differences()))
+    for number, base in enumerate(bases):
+        other = number > 0 or parse(before) is None
+        comparer = Comparer(canonical(base), canonical(_copy(after)), knowledge, translated=other)
+        found.append(tuple(comparer.differences()))
         if not found[-1]:
             return ()
     return found[0]
@@ -214,11 +216,14 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
     return next(((line, detail) for line, detail in seen if detail not in details), seen[-1])
 
 
-def _walked(path: str, bases: list[ast.Module], after: ast.Module, knowledge: Knowledge) -> Iterator[Finding]:
+def _walked(
+    path: str, before: str | None, bases: list[ast.Module], after: ast.Module, knowledge: Knowledge
+) -> Iterator[Finding]:
     attempts = []
     for base in bases:
         new = ast.parse(ast.unparse(after)) if base is not bases[0] else after
-        comparer = Comparer(canonical(base), canonical(new), knowledge, tests=True)
+        other = base is not bases[0] or parse(before) is None
+        comparer = Comparer(canonical(base), canonical(new), knowledge, tests=True, translated=other)
         attempts.append((list(comparer.differences()), comparer.inserted, comparer))
     differences, inserted, comparer = min(attempts, key=lambda attempt: len(attempt[0]))
     for difference in differences:

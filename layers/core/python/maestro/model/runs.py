@@ -109,7 +109,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One request to check, and perhaps heal, a project. Times are ISO 8601 in UTC; ``reason`` explains an end."""
+    """One request to check, and perhaps heal, a project. Times are ISO 8601 in UTC.
+
+    ``reason`` explains an end in words; ``code`` is a stable word for an end in error, empty for all others.
+    """
 
     id: str
     tenant: str
@@ -123,6 +126,7 @@ class Run:
     started_at: str = ""
     ended_at: str = ""
     reason: str = ""
+    code: str = ""
     totals: Mapping[str, int] = field(default_factory=dict)
     progress: Mapping[str, object] = field(default_factory=dict)
     cancel_requested: bool = False

@@ -12,7 +12,7 @@ from maestro.model import Run, RunStatus, dump, new_id
 from maestro.orchestration.errors import ConflictError, NotFoundError, RequestError
 from maestro.orchestration.naming import source_key
 from maestro.orchestration.ports import BlobStore, RunStore
-from maestro.streams import CloudEvent, EventType, Streams, StreamsUnavailable
+from maestro.streams import JOBS, CloudEvent, EventType, Streams, StreamsUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Intake:
     def _announce(self, run: Run, kind: EventType) -> None:
         event = CloudEvent.new(kind, "/intake", dump(run), tenant=run.tenant, subject=run.id)
         try:
-            self.streams.publish("jobs", event)
+            message = self.streams.publish(JOBS, event)
             alive = self.streams.alive(POLLER)
         except StreamsUnavailable as error:
             logger.warning(
@@ -109,6 +109,6 @@ class Intake:
             alive = False
         else:
             if kind is EventType.RUN_REQUESTED:
-                self.runs.mark_streamed(run.tenant, run.id)
+                self.runs.mark_streamed(run.tenant, run.id, message)
         if not alive:
             self.wake()

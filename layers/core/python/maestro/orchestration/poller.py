@@ -239,6 +239,7 @@ class Poller:
                 expected={RunStatus.QUEUED},
                 reason=f"The run could not be started: {reason}",
                 action="run.error",
+                code="not_started",
             )
         except (UnusableMessageError, NotFoundError, TransitionError) as error:
             logger.info("No run ends with message %s: %s", message.id, error)

@@ -79,7 +79,7 @@ class RunStore(Protocol):
         action
             The audit entry's action; ``run.{to}`` by default.
         fields
-            ``started_at``, ``ended_at`` (both set to now by default when a run starts or ends), ``totals``.
+            ``started_at``, ``ended_at`` (both set to now by default when a run starts or ends), ``totals``, ``code``.
 
         Raises
         ------

@@ -67,6 +67,7 @@ class Reading:
                 "run_id": run.id,
                 "outcome": str(run.status),
                 "reason": run.reason,
+                "code": run.code,
                 "totals": dict(run.totals),
                 "seconds": 0.0,
                 "cost_usd": 0.0,

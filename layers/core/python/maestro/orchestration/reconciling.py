@@ -116,6 +116,7 @@ class Reconciler:
                 reason=reason,
                 action="run.error",
                 audit_data={"execution": status},
+                code="execution_lost",
             )
         except TransitionError:
             return  # it recorded its end at this moment

@@ -66,7 +66,8 @@ class Recording:
             return {"tenant": run.tenant, "run_id": run.id, "status": str(run.status)}
         first = self._first_verdict(run)
         status, reason = self._status(run, state, first)
-        ended = replace(run, status=status, reason=reason, ended_at=now())
+        code = _code(status, state)
+        ended = replace(run, status=status, reason=reason, code=code, ended_at=now())
         if first is not None:
             self._report(ended, first, state["pass"])
         totals = dict(first.totals) if first else {}
@@ -79,6 +80,7 @@ class Recording:
             reason=reason,
             ended_at=ended.ended_at,
             totals=totals,
+            code=code,
         )
         self.runs.bump_counters(
             run.tenant, run.project, {f"runs.{status}": 1, **{f"tests.{k}": n for k, n in totals.items()}}
@@ -100,9 +102,10 @@ class Recording:
                 action="run.error",
                 reason=reason,
                 ended_at=now(),
+                code="step_failed",
             )
             self.runs.bump_counters(run.tenant, run.project, {"runs.error": 1})
-            self._tell(replace(run, status=RunStatus.ERROR, reason=reason))
+            self._tell(replace(run, status=RunStatus.ERROR, reason=reason, code="step_failed"))
         return {"tenant": run.tenant, "run_id": run.id, "status": "error", "reason": reason}
 
     # ------------------------------------------------------------------ helpers
@@ -206,6 +209,16 @@ class Recording:
 def _delivered(repair: Repair) -> bool:
     """Whether a repair is more than a report."""
     return repair.status is RepairStatus.ACCEPTED and repair.tier is not Tier.REPORT
+
+
+def _code(status: RunStatus, state: Mapping[str, Any]) -> str:
+    """The stable word for why a run ended in error; empty for a run that ended otherwise."""
+    if status is not RunStatus.ERROR:
+        return ""
+    if state.get("stop"):
+        return str(state.get("code", ""))
+    healthy = ((state.get("service_check") or {}).get("value") or {}).get("healthy")
+    return "service_unhealthy" if healthy is False else "no_verdict"
 
 
 def _seconds(run: Run) -> float:

@@ -13,7 +13,7 @@ from maestro.model import Repair, Run, RunStatus
 from maestro.orchestration.errors import CursorError, ItemTooLargeError, TransitionError
 
 MAX_ITEM = 390_000  # bytes; DynamoDB takes 400 KB with keys and attribute names
-_FIELDS = frozenset(("started_at", "ended_at", "totals"))
+_FIELDS = frozenset(("started_at", "ended_at", "totals", "code"))
 
 
 def now() -> datetime:

@@ -48,6 +48,7 @@ class RunView(BaseModel):
     project: str
     status: str
     reason: str = ""
+    code: str = ""
     created_at: str
     started_at: str = ""
     ended_at: str = ""

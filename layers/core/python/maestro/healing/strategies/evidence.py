@@ -5,7 +5,7 @@ Failures of the whole session come as text alone, so each reading has a pattern 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,9 @@ from maestro.model import Failure
 _TEXT_LIMIT = 60_000
 
 _NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z_][\w.]*)['\"]?")
-_CANNOT_IMPORT = re.compile(r"cannot import name ['\"]?(\w+)['\"]? from (?:partially initialized module )?['\"]([\w.]+)['\"]")
+_CANNOT_IMPORT = re.compile(
+    r"cannot import name ['\"]?(\w+)['\"]? from (?:partially initialized module )?['\"]([\w.]+)['\"]"
+)
 _MODULE_ATTRIBUTE = re.compile(r"module ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
 _OBJECT_ATTRIBUTE = re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]")
 _TYPE_ATTRIBUTE = re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
@@ -25,7 +27,8 @@ _KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument ['\"](
 _FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
 _FILE_LINE = re.compile(r"File \"([^\"\n]+)\", line (\d+)")
 _HOOK = re.compile(
-    r"Plugin ['\"](?P<plugin>[^'\"\n]+)['\"].{0,40}? for hook ['\"](?P<hook>\w+)['\"]\s+hookimpl definition: \w+\((?P<args>[^)\n]*)\)"
+    r"Plugin ['\"](?P<plugin>[^'\"\n]+)['\"]"
+    r".{0,40}? for hook ['\"](?P<hook>\w+)['\"]\s+hookimpl definition: \w+\((?P<args>[^)\n]*)\)"
     r"\s+Argument\(s\) \{(?P<bad>[^}\n]*)\}",
     re.DOTALL,
 )
@@ -45,6 +48,7 @@ class MissingName:
     kind: str
     distribution: str
     available: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()  # qualified names of the classes above the owner
 
     @property
     def qualified(self) -> str:
@@ -73,7 +77,12 @@ class Evidence:
     @cached_property
     def text(self) -> str:
         """Everything said about the failure, shortened: message, causes, the tool's report."""
-        parts = [self.failure.message, self.facts.message, *(c.get("message", "") for c in self.facts.causes), self.facts.text]
+        parts = [
+            self.failure.message,
+            self.facts.message,
+            *(c.get("message", "") for c in self.facts.causes),
+            self.facts.text,
+        ]
         return "\n".join(dict.fromkeys(p for p in parts if p))[:_TEXT_LIMIT]
 
     def attribute(self, name: str, kind: type[Any] = str) -> Any:
@@ -127,16 +136,19 @@ class Evidence:
         if kind == "AttributeError" and self.attribute("name") and self.attribute("owner"):
             owner_kind = self.attribute("owner_kind") or "instance"
             yield self._name(
-                self.attribute("owner"), self.attribute("name"), owner_kind, self.attribute("owner_distribution"), available
+                self.attribute("owner"),
+                self.attribute("name"),
+                owner_kind,
+                self.attribute("owner_distribution"),
+                available,
             )
         elif kind == "ImportError" and self.attribute("module") and self.attribute("name"):
-            yield self._name(self.attribute("module"), self.attribute("name"), "module", "", available)
+            module, distribution = self.attribute("module"), self.attribute("module_distribution")
+            yield replace(self._name(module, self.attribute("name"), "module", distribution), available=available)
 
-    def _name(
-        self, owner: str, name: str, kind: str, distribution: str = "", available: tuple[str, ...] = ()
-    ) -> MissingName:
-        known = canonical(distribution) if distribution else self.distribution_of(owner)
-        return MissingName(owner, name, kind, known, available)
+    def _name(self, owner: str, name: str, kind: str, distribution: str = "") -> MissingName:
+        known = "" if self.is_own(distribution) else canonical(distribution) or self.distribution_of(owner)
+        return MissingName(owner, name, kind, known)
 
     def distribution_of(self, module: str) -> str:
         """Return the distribution that brings a module: "python" for the standard library, "" where unknown."""

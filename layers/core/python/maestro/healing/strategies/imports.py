@@ -17,8 +17,9 @@ def parse(source: str, python: tuple[int, int] | None = None) -> ast.Module | No
 
 
 def imported_modules(source: str, *, guarded: bool = True) -> tuple[str, ...]:
-    """Return the modules that a source imports absolutely, in order; without ``guarded``, not those in a try that
-    catches their absence.
+    """Return the modules that a source imports absolutely, in order.
+
+    Without ``guarded``, those in a ``try`` that handles their absence are left out.
     """
     module = parse(source)
     if module is None:

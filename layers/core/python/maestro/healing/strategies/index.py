@@ -45,7 +45,9 @@ class Release:
     def takes(self, python: tuple[int, int]) -> bool:
         """Whether it declares to support this Python."""
         try:
-            return not self.requires_python or SpecifierSet(self.requires_python).contains(f"{python[0]}.{python[1]}.99")
+            return not self.requires_python or SpecifierSet(self.requires_python).contains(
+                f"{python[0]}.{python[1]}.99"
+            )
         except InvalidSpecifier:
             return True
 
@@ -67,7 +69,9 @@ def releases(distribution: str, network: Mapping[str, str]) -> tuple[Release, ..
 def _releases(name: str, network: tuple[tuple[str, str], ...]) -> tuple[Release, ...]:
     settings = dict(network)
     if settings.get("UV_OFFLINE") or settings.get("PIP_NO_INDEX") or settings.get("UV_NO_INDEX"):
-        raise IndexUnavailableError(f"the package index is switched off here, so {name!r} could not be looked up; allow an index")
+        raise IndexUnavailableError(
+            f"the package index is switched off here, so {name!r} could not be looked up; allow an index"
+        )
     base = _first(settings, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL") or _DEFAULT_INDEX
     url = f"{base.rpartition('=')[2] if '://' in base.rpartition('=')[2] else base}".rstrip("/") + f"/{name}/"
     try:
@@ -78,14 +82,18 @@ def _releases(name: str, network: tuple[tuple[str, str], ...]) -> tuple[Release,
         body = answer.read(_MAX_ANSWER)
         answer.release_conn()
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise IndexUnavailableError(f"the package index did not answer for {name!r}: {error}; check the network settings") from error
+        raise IndexUnavailableError(
+            f"the package index did not answer for {name!r}: {error}; check the network settings"
+        ) from error
     if answer.status in (404, 410):
         return ()
     if answer.status != 200:
-        raise IndexUnavailableError(f"the package index answered {answer.status} for {name!r}; check the network settings")
+        raise IndexUnavailableError(
+            f"the package index answered {answer.status} for {name!r}; check the network settings"
+        )
     if "json" in answer.headers.get("Content-Type", ""):
-        return _from_json(body, name)
-    return _from_html(body.decode("utf-8", "replace"), name)
+        return _from_json(body)
+    return _from_html(body.decode("utf-8", "replace"))
 
 
 def _first(settings: Mapping[str, str], *names: str) -> str:
@@ -103,15 +111,13 @@ def _pool(url: str, settings: Mapping[str, str]) -> urllib3.PoolManager:
     return urllib3.PoolManager(ca_certs=certificates, headers=headers)
 
 
-def _from_json(body: bytes, name: str) -> tuple[Release, ...]:
+def _from_json(body: bytes) -> tuple[Release, ...]:
     import json
 
     data: Any = json.loads(body)
     files = data.get("files", []) if isinstance(data, dict) else []
-    return _collect(
-        (str(f.get("filename", "")), str(f.get("upload-time") or ""), str(f.get("requires-python") or ""), bool(f.get("yanked")))
-        for f in files
-    )  # fmt: skip
+    keys = ("filename", "upload-time", "requires-python")
+    return _collect((*(str(f.get(key) or "") for key in keys), bool(f.get("yanked"))) for f in files)
 
 
 class _Anchors(HTMLParser):
@@ -126,7 +132,7 @@ class _Anchors(HTMLParser):
             self.files.append((filename, "", given.get("data-requires-python") or "", "data-yanked" in given))
 
 
-def _from_html(text: str, name: str) -> tuple[Release, ...]:
+def _from_html(text: str) -> tuple[Release, ...]:
     parser = _Anchors()
     parser.feed(text)
     return _collect(parser.files)

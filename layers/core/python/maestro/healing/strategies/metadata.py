@@ -13,7 +13,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.names import canonical
 
-_REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in", "dev*.txt", "test*.txt")
+_REQUIREMENT_FILES = (
+    "*requirements*.txt",
+    "*requirements*.in",
+    "requirements/*.txt",
+    "requirements/*.in",
+    "dev*.txt",
+    "test*.txt",
+)
+_RANGE_LINES = re.compile(r"[\w\]][ \t]*[<>=!]=[^\n]*\n")  # several requirements in one string
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 _TOX_FACTORS = re.compile(r"^([\w,{}.!-]+):\s+")
 _NAME = re.compile(r"(?m)^Name:[ \t]*(\S+)")
@@ -107,9 +115,8 @@ def _setup_strings(text: str) -> Iterator[str]:
             for item in node.elts:
                 if isinstance(item, ast.Constant) and isinstance(item.value, str) and "::" not in item.value:
                     yield item.value
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" in node.value:
-            if re.search(r"[\w\]]\s*[<>=!]=", node.value):
-                yield from node.value.splitlines()
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(_RANGE_LINES, node.value):
+            yield from node.value.splitlines()
 
 
 def stated_requirement(
@@ -118,15 +125,20 @@ def stated_requirement(
     """Return the project's own requirement on a distribution; one with a version range before one without."""
     found = [r for r in requirements(tree, python) if canonical(r.name) == canonical(distribution) and r.url is None]
     ranged = [r for r in found if r.specifier]
-    return (ranged or found or [None])[0]
+    return next(iter(ranged or found), None)
 
 
 def own_names(tree: SourceTree) -> frozenset[str]:
     """Normalised names under which the project publishes itself."""
     names = {canonical(found[1]) for found in [_NAME.search(tree.text("PKG-INFO") or "")] if found}
-    for path, pattern in (("setup.py", r"\bname\s*=\s*['\"]([\w.-]+)['\"]"), ("setup.cfg", r"(?m)^name\s*=\s*([\w.-]+)")):
+    for path, pattern in (
+        ("setup.py", r"\bname\s*=\s*['\"]([\w.-]+)['\"]"),
+        ("setup.cfg", r"(?m)^name\s*=\s*([\w.-]+)"),
+    ):
         names |= {canonical(n) for n in re.findall(pattern, tree.text(path) or "")}
-    names |= {canonical(n) for n in re.findall(r"(?m)^name\s*=\s*[\"']([\w.-]+)[\"']", tree.text("pyproject.toml") or "")}
+    names |= {
+        canonical(n) for n in re.findall(r"(?m)^name\s*=\s*[\"']([\w.-]+)[\"']", tree.text("pyproject.toml") or "")
+    }
     return frozenset(names - {""})
 
 
@@ -138,7 +150,9 @@ def own_release(tree: SourceTree) -> tuple[str, str] | None:
         return name[1], version[1]
     names = sorted(own_names(tree))
     for path in tree.python_files:
-        if path.count("/") <= 2 and (path.endswith(("__init__.py", "setup.py", "version.py", "__version__.py", "__about__.py"))):
+        if path.count("/") <= 2 and (
+            path.endswith(("__init__.py", "setup.py", "version.py", "__version__.py", "__about__.py"))
+        ):
             found = re.search(r"(?m)(?:__version__|\bversion)\s*=\s*['\"](\d[\w.]*)['\"]", tree.text(path) or "")
             if found and names:
                 return names[0], found[1]

@@ -28,7 +28,11 @@ def resolved(project: Project, python: tuple[int, int], wanted: Sequence[Require
             continue
         stated[canonical(requirement.name)] = requirement
     names = {canonical(w.name) for w in wanted}
-    pins = {n: r for n, r in stated.items() if n not in names and len(r.specifier) == 1 and str(r.specifier).startswith("==")}
+    pins = {
+        n: r
+        for n, r in stated.items()
+        if n not in names and len(r.specifier) == 1 and str(r.specifier).startswith("==")
+    }
     if not pins:
         return tuple(wanted)
     loose = [pins[n].name if n in pins else str(r) for n, r in stated.items() if n not in names]
@@ -48,7 +52,16 @@ def _compile(
         source, target = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
         source.write_text("".join(f"{line}\n" for line in lines))
         target.write_text("".join(f"{line}\n" for line in preferred))
-        command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--no-build"]
+        command = [
+            uv.find_uv_bin(),
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-config",
+            "--no-header",
+            "--no-annotate",
+            "--no-build",
+        ]
         command += ["--python-version", f"{python[0]}.{python[1]}", "--output-file", str(target), str(source)]
         environment = {**network, "HOME": folder, "PATH": "", "UV_PYTHON_DOWNLOADS": "never"}
         environment.setdefault("UV_CACHE_DIR", str(Path(tempfile.gettempdir(), "maestro-uv-cache")))

@@ -191,35 +191,13 @@ class _Mover(cst.CSTTransformer):
             return [node.with_changes(module=expression(successor))]
         if isinstance(node.names, cst.ImportStar):
             return None
-        kept: list[cst.ImportAlias] = []
-        gone: dict[str, list[cst.ImportAlias]] = {}
-        extra: list[cst.BaseSmallStatement] = []
-        for alias in node.names:
-            name = dotted(alias.name)
-            new = self.moves.get(f"{module}.{name}")
-            if new is None:
-                kept.append(alias)
-                continue
-            local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
-            parent, last = split(new)
-            if parent == "builtins" or "." in last:
-                if parent != "builtins":
-                    extra.append(cst.ImportFrom(expression(parent), [cst.ImportAlias(cst.Name(last.partition(".")[0]))]))
-                if last != local:
-                    extra.append(cst.Assign([cst.AssignTarget(cst.Name(local))], expression(last)))
-            elif not parent:
-                aliased = cst.AsName(cst.Name(local)) if last != local else None
-                extra.append(cst.Import([cst.ImportAlias(cst.Name(last), aliased)]))
-            else:
-                aliased = cst.AsName(cst.Name(local)) if last != local else None
-                gone.setdefault(parent, []).append(cst.ImportAlias(cst.Name(last), aliased))
+        kept, gone, extra = self._sorted(module, node.names)
         if len(kept) == len(node.names):
             return None
         out: list[cst.BaseSmallStatement] = []
         if kept and module in gone:  # renamed within its module: one statement, in place
-            renamed = gone.pop(module)
-            by_name = iter(renamed)
-            names = [next(by_name).with_changes(comma=a.comma) if a not in kept else a for a in node.names]
+            renamed = iter(gone.pop(module))
+            names = [a if a in kept else next(renamed).with_changes(comma=a.comma) for a in node.names]
             out.append(node.with_changes(names=names))
         elif kept:
             kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
@@ -231,6 +209,35 @@ class _Mover(cst.CSTTransformer):
             else:
                 out.append(cst.ImportFrom(expression(parent), aliases))
         return [*out, *extra] or [cst.Pass()]
+
+    def _sorted(
+        self, module: str, aliases: Sequence[cst.ImportAlias]
+    ) -> tuple[list[cst.ImportAlias], dict[str, list[cst.ImportAlias]], list[cst.BaseSmallStatement]]:
+        """What is still imported from ``module``, what now comes from others, and what takes further statements."""
+        kept: list[cst.ImportAlias] = []
+        gone: dict[str, list[cst.ImportAlias]] = {}
+        extra: list[cst.BaseSmallStatement] = []
+        for alias in aliases:
+            name = dotted(alias.name)
+            new = self.moves.get(f"{module}.{name}")
+            if new is None:
+                kept.append(alias)
+                continue
+            local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+            parent, last = split(new)
+            if parent == "builtins" or "." in last:
+                if parent != "builtins":
+                    holder = cst.ImportAlias(cst.Name(last.partition(".")[0]))
+                    extra.append(cst.ImportFrom(expression(parent), [holder]))
+                if last != local:
+                    extra.append(cst.Assign([cst.AssignTarget(cst.Name(local))], expression(last)))
+                continue
+            successor = cst.ImportAlias(cst.Name(last), cst.AsName(cst.Name(local)) if last != local else None)
+            if parent:
+                gone.setdefault(parent, []).append(successor)
+            else:
+                extra.append(cst.Import([successor]))
+        return kept, gone, extra
 
     def _import(self, node: cst.Import) -> list[cst.BaseSmallStatement] | None:
         out: list[cst.BaseSmallStatement] = []

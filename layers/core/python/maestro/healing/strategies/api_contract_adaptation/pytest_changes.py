@@ -12,7 +12,8 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
-_HOOK_ARGUMENTS = {  # https://docs.pytest.org/en/stable/deprecations.html#py-path-local-arguments-for-hooks-replaced-with-pathlib-path
+# https://docs.pytest.org/en/stable/deprecations.html#py-path-local-arguments-for-hooks-replaced-with-pathlib-path
+_HOOK_ARGUMENTS = {
     ("pytest_ignore_collect", "path"): "collection_path",
     ("pytest_collect_file", "path"): "file_path",
     ("pytest_pycollect_makemodule", "path"): "module_path",
@@ -21,7 +22,16 @@ _HOOK_ARGUMENTS = {  # https://docs.pytest.org/en/stable/deprecations.html#py-pa
 }
 # py.path.local -> pathlib.Path; (attribute, called) -> attribute, "()" where the successor is a call
 _PATH_ATTRIBUTES = {"basename": "name", "purebasename": "stem", "ext": "suffix", "strpath": "", "dirname": ""}
-_PATH_METHODS = {"check": "exists", "dirpath": "parent", "join": "joinpath", "read": "read_text", "write": "write_text", "isfile": "is_file", "isdir": "is_dir"}
+_PATH_METHODS = {
+    "check": "exists",
+    "dirpath": "parent",
+    "join": "joinpath",
+    "read": "read_text",
+    "write": "write_text",
+    "isfile": "is_file",
+    "isdir": "is_dir",
+}
+_PY_PATH = re.compile(r"The \(\w+: py\.path\.local\) argument is deprecated")
 _SECTION = re.compile(r"(?m)^\[pytest\]([ \t]*)(?=\r?$)")
 
 
@@ -34,8 +44,8 @@ class HookArguments:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the rewrite of every hook implementation with such an argument."""
         evidence = Evidence(failure, project)
-        mismatch = evidence.hook_mismatch
-        if mismatch is None:
+        mismatch, warned = evidence.hook_mismatch, _PY_PATH.search(evidence.text)
+        if mismatch is None and warned is None:
             return
         edits: dict[str, str] = {}
         for source in evidence.tree.sources(*{hook for hook, _ in _HOOK_ARGUMENTS}):
@@ -46,8 +56,9 @@ class HookArguments:
             if code != source.text and parse(code) is not None:
                 edits[source.path] = code
         if edits:
-            said = ", ".join(mismatch.arguments)
-            yield Proposal(edits, f"the hook {mismatch.hook} no longer gets {said}; take its pathlib successor", 0.92)
+            words = f"the hook {mismatch.hook} no longer gets" if mismatch else "pytest's hooks no longer get"
+            said = ", ".join(mismatch.arguments) if mismatch else "py.path arguments"
+            yield Proposal(edits, f"{words} {said}; take the pathlib successor", 0.92)
 
 
 class _HookRewriter(cst.CSTTransformer):
@@ -59,7 +70,7 @@ class _HookRewriter(cst.CSTTransformer):
         if not renamed:
             return updated_node
         body = updated_node.visit(_Uses(renamed))
-        assert isinstance(body, cst.FunctionDef)  # noqa: S101 - a visitor that removes nothing returns the same kind of node
+        assert isinstance(body, cst.FunctionDef)  # noqa: S101 - the visitor removes no function
         return body
 
 
@@ -79,7 +90,6 @@ class _Uses(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         return updated_node.with_changes(value=self.renamed.get(original_node.value, original_node.value))
-
 
     def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
         return updated_node.with_changes(keyword=original_node.keyword)
@@ -131,7 +141,9 @@ class PytestSection:
             if _SECTION.search(text):
                 edits[path] = _SECTION.sub(r"[tool:pytest]\1", text)
         if edits:
-            yield Proposal(edits, "pytest reads its settings in setup.cfg from [tool:pytest]; it refuses [pytest]", 0.95)
+            yield Proposal(
+                edits, "pytest reads its settings in setup.cfg from [tool:pytest]; it refuses [pytest]", 0.95
+            )
 
 
 class NoseSetup:
@@ -149,7 +161,10 @@ class NoseSetup:
             return
         if old or not evidence.is_exception("AttributeError", "NameError", "TypeError", "KeyError"):
             return
-        name = str(evidence.attribute("name")) or (re.findall(r"(?:no attribute|name) ['\"](\w+)['\"]", evidence.text) or [""])[-1]
+        name = (
+            str(evidence.attribute("name"))
+            or (re.findall(r"(?:no attribute|name) ['\"](\w+)['\"]", evidence.text) or [""])[-1]
+        )
         files = dict.fromkeys(t.split("::")[0] for t in failure.tests)
         edits: dict[str, str] = {}
         blamed = False
@@ -166,11 +181,13 @@ class NoseSetup:
             if code != text:
                 edits[path] = code
         if edits and blamed:
-            yield Proposal(edits, "pytest 8 no longer calls nose-style setup() and teardown(); give them pytest's names", 0.9)
+            yield Proposal(
+                edits, "pytest 8 no longer calls nose-style setup() and teardown(); give them pytest's names", 0.9
+            )
 
 
 class _NoseRewriter(cst.CSTTransformer):
-    """Renames ``setup``/``teardown`` of plain test classes and of the module; ``blamed`` if one sets the missing name."""
+    """Renames ``setup``/``teardown`` of plain test classes and of the module; ``blamed``: one sets the name."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -44,34 +44,42 @@ def matches(evidence: Evidence) -> Iterator[Change]:
     """Yield the catalogue's changes that explain the failure."""
     for missing in evidence.missing_names:
         for change in changes():
-            if change.kind in ("move", "method") and change.name == missing.name and _same(evidence, change, missing):
+            if change.kind in ("move", "method") and change.name == missing.name and _same(change, missing):
                 yield change
     for module in evidence.missing_modules:
         for change in changes():
-            if module == change.old and change.kind == "module":
+            if (module == change.old and change.kind == "module") or (
+                change.kind == "move"
+                and change.old.startswith(module + ".")
+                and not evidence.tree.owns(module)
+                and any(change.name in source.text for source in evidence.tree.sources(module))
+            ):
                 yield change
-            elif change.kind == "move" and change.old.startswith(module + ".") and not evidence.tree.owns(module):
-                if any(change.name in source.text for source in evidence.tree.sources(module)):
-                    yield change
 
 
-def _same(evidence: Evidence, change: Change, missing: MissingName) -> bool:
+def _same(change: Change, missing: MissingName) -> bool:
     if change.kind == "move":
         return missing.kind == "module" and change.old in (missing.qualified, _public(missing.qualified))
     if change.unique and not change.owners:
         return missing.kind != "module"  # a name of its own: "assertEquals", "isAlive"
-    last = missing.owner.rpartition(".")[2]
-    known = any(owner in (missing.owner, last) for owner in change.owners)
-    return known and (not missing.distribution or missing.distribution == change.distribution)
+    names = {missing.owner, *missing.bases}
+    names |= {name.rpartition(".")[2] for name in names}
+    return bool(names & set(change.owners))
 
 
 def _public(qualified: str) -> str:
-    return ".".join(part for part in qualified.split(".") if not part.startswith("_") or part == qualified.rpartition(".")[2])
+    return ".".join(
+        part for part in qualified.split(".") if not part.startswith("_") or part == qualified.rpartition(".")[2]
+    )
 
 
 def _removed(evidence: Evidence, change: Change) -> bool:
     """Whether the environment's version is past the removal; False where either is not known."""
-    here = ".".join(map(str, evidence.python)) if change.distribution == "python" else evidence.installed(change.distribution)
+    here = (
+        ".".join(map(str, evidence.python))
+        if change.distribution == "python"
+        else evidence.installed(change.distribution)
+    )
     try:
         return bool(here and change.removed_in) and Version(here) >= Version(change.removed_in)
     except InvalidVersion:
@@ -153,7 +161,9 @@ class CatalogueKeyword:
                         edits[source.path] = text
                 if edits:
                     verb = f"is now called {change.new}" if change.new else "is no longer taken"
-                    yield Proposal(edits, f"adapt calls of {callee}: the argument {keyword} {verb} ({change.source})", 0.75)
+                    yield Proposal(
+                        edits, f"adapt calls of {callee}: the argument {keyword} {verb} ({change.source})", 0.75
+                    )
 
 
 def _callees(callee: str) -> set[str]:

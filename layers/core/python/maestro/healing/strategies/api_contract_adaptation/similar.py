@@ -34,7 +34,9 @@ class SimilarName:
                 edits: dict[str, str] = {}
                 for source in evidence.tree.sources(missing.name):
                     if missing.kind == "module":
-                        text = moved(source.text, {missing.qualified: f"{missing.owner}.{new}"}, guarded=source.path in lines)
+                        text = moved(
+                            source.text, {missing.qualified: f"{missing.owner}.{new}"}, guarded=source.path in lines
+                        )
                     elif source.path in lines:
                         text = renamed_attributes(source.text, {missing.name: new}, lines=lines[source.path])
                     else:
@@ -42,8 +44,11 @@ class SimilarName:
                     if text is not None:
                         edits[source.path] = text
                 if edits:
-                    summary = f"{missing.qualified} does not exist; the installed {missing.distribution} has {missing.owner}.{new}"
-                    yield Proposal(edits, summary, (0.55 if _folded(new) == _folded(missing.name) else 0.4) - 0.1 * rank)
+                    has = f"the installed {missing.distribution} has {missing.owner}.{new}"
+                    summary = f"{missing.qualified} does not exist; {has}"
+                    yield Proposal(
+                        edits, summary, (0.55 if _folded(new) == _folded(missing.name) else 0.4) - 0.1 * rank
+                    )
 
     def _outside(self, evidence: Evidence, owner: str) -> bool:
         top = owner.partition(".")[0]

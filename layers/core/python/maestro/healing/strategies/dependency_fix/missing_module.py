@@ -24,7 +24,32 @@ _NAMED = (  # "You must have lxml installed", "pip install foo", "foo is require
     re.compile(r"(?:requires|needs) the ['\"`]?([A-Za-z][\w.-]*)['\"`]? (?:package|library|module)"),
     re.compile(r"['\"`]?([A-Za-z][\w.-]*)['\"`]? (?:package|library|module) (?:is|was) (?:required|not found|needed)"),
 )
-_NOT_NAMES = frozenset("a an and be it is the this that to package packages library libraries module modules not python required optional all from".split())
+_NOT_NAMES = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "be",
+        "it",
+        "is",
+        "the",
+        "this",
+        "that",
+        "to",
+        "package",
+        "packages",
+        "library",
+        "libraries",
+        "module",
+        "modules",
+        "not",
+        "python",
+        "required",
+        "optional",
+        "all",
+        "from",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +68,15 @@ class MissingModule:
     strategy = Strategy.DEPENDENCY_FIX
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal per distribution that brings the module, then one with the file's other missing modules."""
+        """Yield a proposal per distribution that brings the module, then one with the file's other missing modules."""
         evidence = Evidence(failure, project)
         for module in evidence.missing_modules[:2]:
             found = list(find(evidence, module))
             for option in found:
                 edits = environment.add(project, evidence.tree, [option.requirement])
-                yield Proposal(edits, f"install {option.requirement} for the module {module}: {option.why}", option.prior)
+                yield Proposal(
+                    edits, f"install {option.requirement} for the module {module}: {option.why}", option.prior
+                )
             if found:
                 more = list(_companions(evidence, module))
                 if more:
@@ -57,7 +84,7 @@ class MissingModule:
                     names = ", ".join(lines)
                     yield Proposal(
                         environment.add(project, evidence.tree, lines),
-                        f"install {names}: the file that misses {module} imports those too, and nothing installed brings them",
+                        f"install {names}: the file that misses {module} imports them, and nothing brings them",
                         found[0].prior * 0.9,
                     )
 
@@ -73,7 +100,9 @@ class NamedRequirement:
         evidence = Evidence(failure, project)
         if failure.facts.assertion or evidence.missing_modules:
             return
-        message = "\n".join((failure.message, failure.facts.message, *(c.get("message", "") for c in failure.facts.causes)))
+        message = "\n".join(
+            (failure.message, failure.facts.message, *(c.get("message", "") for c in failure.facts.causes))
+        )
         asked = dict.fromkeys(name for pattern in _NAMED for name in pattern.findall(message))
         for name in list(asked)[:3]:
             bare = name.rstrip(".").partition("[")[0]
@@ -81,7 +110,9 @@ class NamedRequirement:
                 continue
             for option in find(evidence, bare):
                 edits = environment.add(project, evidence.tree, [option.requirement])
-                yield Proposal(edits, f"install {option.requirement}, which the error asks for: {option.why}", option.prior)
+                yield Proposal(
+                    edits, f"install {option.requirement}, which the error asks for: {option.why}", option.prior
+                )
 
 
 def find(evidence: Evidence, module: str) -> Iterator[Found]:
@@ -139,7 +170,17 @@ def _tabled(evidence: Evidence, module: str) -> str | None:
 
 def _by_name(evidence: Evidence, module: str) -> str | None:
     parts = module.split(".")
-    namespace = len(parts) > 1 and parts[0] in ("google", "zope", "backports", "azure", "jaraco", "sphinxcontrib", "repoze", "z3c", "plone")
+    namespace = len(parts) > 1 and parts[0] in (
+        "google",
+        "zope",
+        "backports",
+        "azure",
+        "jaraco",
+        "sphinxcontrib",
+        "repoze",
+        "z3c",
+        "plone",
+    )
     name = "-".join(parts) if namespace else parts[0]
     if name.startswith("_"):
         return None

@@ -44,7 +44,12 @@ class MissingPlugin:
             first = canonical(wanted[0].name)
             prior = 0.85 if first in known else 0.65
             workaround = any(evidence.installed(w.name) for w in bounded)
-            yield Proposal(edits, f"install {', '.join(lines)}, which provides {why}", prior * (0.8 if workaround else 1), workaround)
+            yield Proposal(
+                edits,
+                f"install {', '.join(lines)}, which provides {why}",
+                prior * (0.8 if workaround else 1),
+                workaround,
+            )
 
     def _asked(self, evidence: Evidence) -> Iterator[tuple[list[str], str]]:
         data = table("pytest_plugins")
@@ -72,5 +77,6 @@ class MissingPlugin:
 
     def _defined(self, evidence: Evidence, fixture: str) -> bool:
         """Whether the project defines the fixture itself (then a conftest is out of reach, not a plugin missing)."""
-        pattern = re.compile(rf"@(?:pytest\.)?(?:yield_)?fixture\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*(?:async[ \t]+)?def {re.escape(fixture)}\b")
+        decorator = r"@(?:pytest\.|pytest_asyncio\.)?(?:yield_)?fixture\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*"
+        pattern = re.compile(rf"{decorator}[ \t]*(?:async[ \t]+)?def {re.escape(fixture)}\b")
         return any(pattern.search(source.text) for source in evidence.tree.sources(f"def {fixture}"))

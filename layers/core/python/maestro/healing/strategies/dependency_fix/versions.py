@@ -71,7 +71,9 @@ class FamilyPin:
         members = self._members(evidence)
         if len(members) < 2:
             return
-        for rank, (days, words) in enumerate(((90, "when the project was released"), (540, "a year and a half after the project's release"))):
+        for rank, (days, words) in enumerate(
+            ((90, "when the project was released"), (540, "a year and a half after the project's release"))
+        ):
             wanted: list[Requirement] = []
             for name in members:
                 try:
@@ -112,7 +114,9 @@ def suspects(evidence: Evidence) -> list[str]:
     found += [canonical(name) for name in facts.versions]
     own = evidence.own_distributions
     tools = {"pytest", "pluggy"} if any(f.in_project for f in facts.frames) else set()
-    return [name for name in dict.fromkeys(found) if name not in _NEVER and name not in own and name not in tools]
+    # A deprecation that the project's settings turn into an error: its source may be an installer too.
+    never = _NEVER - {"setuptools"} if facts.exception.endswith("Warning") else _NEVER
+    return [name for name in dict.fromkeys(found) if name not in never and name not in own and name not in tools]
 
 
 def release_date(evidence: Evidence) -> datetime | None:
@@ -150,7 +154,10 @@ def _bounds(
     for share in (0.75, 0.5, 0.25, 0.0):
         bound_at = _after(known, start + span * share)
         if bound_at is not None and bound_at <= installed and bound_at > known[0].version:
-            yield bound_at, f"as it was {'when the project was released' if not share else 'between its release and now'}"
+            yield (
+                bound_at,
+                f"as it was {'when the project was released' if not share else 'between its release and now'}",
+            )
 
 
 def _next(known: Sequence[Release], version: Version) -> Version:

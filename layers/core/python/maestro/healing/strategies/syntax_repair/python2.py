@@ -20,12 +20,32 @@ from maestro.model import Failure, Strategy
 _LEFT_OUT = {"idioms", "set_literal", "ws_comma", "buffer", "asserts", "zip", "map", "filter", "future", "reduce"}
 # Constructs that only Python 2 has; they mark a source as written for it.
 _PYTHON2 = re.compile(
-    r"(?m)^\s*print\s+[^\s(=.]|^\s*except\s+[\w., ()]+,\s*\w+\s*:|\bur['\"]|^\s*raise\s+\w[\w.]*\s*,|<>|^\s*exec\s+[^\s(=]|"
-    r"\.(?:iteritems|itervalues|iterkeys|has_key)\(|^\s*(?:import|from)\s+(?:StringIO|cStringIO|urllib2|urlparse|ConfigParser|"
-    r"Queue|HTMLParser|__builtin__|cPickle|httplib|Cookie|cookielib|SocketServer|BaseHTTPServer|htmlentitydefs|xmlrpclib)\b|"
-    r"\b(?:basestring|unichr|xrange|raw_input)\b|\bunicode\(|\b0[0-7]{2,}\b"
+    r"""(?mx)
+    ^[ \t]*print[ \t]+[^\s(=.] | ^[ \t]*exec[ \t]+[^\s(=] | ^[ \t]*except[ \t]+[\w., ()]+,[ \t]*\w+[ \t]*: |
+    ^[ \t]*raise[ \t]+\w[\w.]*[ \t]*, | \bur['"] | <> | \b0[0-7]{2,}\b | \.(?:iteritems|itervalues|iterkeys|has_key)\( |
+    ^[ \t]*(?:import|from)[ \t]+(?:StringIO|cStringIO|urllib2|urlparse|ConfigParser|Queue|HTMLParser|__builtin__|
+        cPickle|httplib|Cookie|cookielib|SocketServer|BaseHTTPServer|htmlentitydefs|xmlrpclib)\b |
+    \b(?:basestring|unichr|xrange|raw_input)\b | \bunicode\("""
 )
-_NAMES = frozenset("unicode basestring long unichr xrange raw_input reduce file cmp execfile reload buffer intern apply coerce".split())
+_NAMES = frozenset(
+    [
+        "unicode",
+        "basestring",
+        "long",
+        "unichr",
+        "xrange",
+        "raw_input",
+        "reduce",
+        "file",
+        "cmp",
+        "execfile",
+        "reload",
+        "buffer",
+        "intern",
+        "apply",
+        "coerce",
+    ]
+)
 _MAX_FILES = 120
 _MAX_CHARACTERS = 3_000_000
 
@@ -71,7 +91,11 @@ class Python2:
         undefined = re.findall(r"name ['\"](\w+)['\"] is not defined", evidence.text)
         if evidence.is_exception("NameError") and set(undefined) & _NAMES:
             return next(iter(evidence.project_files), "")
-        own = {m.name for m in evidence.missing_names if m.owner in ("dict", "OrderedDict", "collections.OrderedDict", "builtins.dict")}
+        own = {
+            m.name
+            for m in evidence.missing_names
+            if m.owner in ("dict", "OrderedDict", "collections.OrderedDict", "builtins.dict")
+        }
         if own & {"iteritems", "iterkeys", "itervalues", "has_key"}:
             return next(iter(evidence.project_files), "")
         return None
@@ -115,7 +139,7 @@ def to_python3(text: str, path: str = "<source>") -> str | None:
     return None
 
 
-class _Tool(refactor.RefactoringTool):  # type: ignore[misc] - fissix has no type information
+class _Tool(refactor.RefactoringTool):  # type: ignore[misc]  # fissix has no type information
     """Refactors strings, raising what its parser raises instead of logging it."""
 
     def log_error(self, msg: str, *args: Any, **kwds: Any) -> None:

@@ -157,7 +157,7 @@ def _conflict(lines: list[str], at: int) -> Iterator[list[str]]:
     del at
     text = "".join(lines)
     for side in (1, 2):
-        yield [_CONFLICT.sub(lambda found, side=side: found[side], text)]  # type: ignore[misc] - bound early on purpose
+        yield [_CONFLICT.sub(rf"\{side}", text)]
 
 
 def _quotes(lines: list[str], at: int) -> Iterator[list[str]]:
@@ -181,7 +181,9 @@ def _nested_quotes(lines: list[str], at: int) -> Iterator[list[str]]:
     for index in range(at, max(at - 3, -1), -1):
         line = lines[index]
         for quote, other in (("'", '"'), ('"', "'")):
-            fields = re.sub(r"\{[^{}]*\}", lambda f, q=quote, o=other: f[0].replace(q, o), line)  # type: ignore[misc]
+            fields = "".join(
+                part.replace(quote, other) if part.startswith("{") else part for part in re.split(r"(\{[^{}]*\})", line)
+            )
             yield _replace(lines, index, fields)
 
 
