@@ -135,12 +135,11 @@ class Evidence:
         kind, available = self.facts.exception.rpartition(".")[2], self.names("available")
         if kind == "AttributeError" and self.attribute("name") and self.attribute("owner"):
             owner_kind = self.attribute("owner_kind") or "instance"
-            yield self._name(
-                self.attribute("owner"),
-                self.attribute("name"),
-                owner_kind,
-                self.attribute("owner_distribution"),
-                available,
+            owner, distribution = self.attribute("owner"), self.attribute("owner_distribution")
+            yield replace(
+                self._name(owner, self.attribute("name"), owner_kind, distribution),
+                available=available,
+                bases=self.names("owner_bases"),
             )
         elif kind == "ImportError" and self.attribute("module") and self.attribute("name"):
             module, distribution = self.attribute("module"), self.attribute("module_distribution")
