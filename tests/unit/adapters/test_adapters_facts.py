@@ -156,7 +156,7 @@ def test_hostile_objects_are_survived(facts: dict[str, Facts]) -> None:
 
 def test_tracing_tells_the_functions_that_a_test_entered(each_bench: Bench) -> None:
     each_bench.write(
-        lib__core="def used():\n    return inner()\ndef inner():\n    return 1\ndef unused(): pass\n", lib____init__x="",
+        lib__core="def used():\n    return inner()\ndef inner():\n    return 1\ndef unused(): pass\n",
         test_it="""
             from lib.core import used
             import json

@@ -25,8 +25,10 @@ import random
 import sys
 import threading
 
-import _maestro_facts as facts_of
 import pytest
+from _maestro_facts import FactFinder
+from _maestro_looking import one_message, origin, text_of
+from _maestro_tracing import Tracer
 
 _encode = json.JSONEncoder(ensure_ascii=True, default=str).encode
 _write = os.write
@@ -79,7 +81,7 @@ class Capture(object):
         self.whole = {name for name in self.asked or () if "::" not in name}
         self.seed = request.get("seed")
         self.trace = request.get("trace", False)
-        self.facts = facts_of.FactFinder(self.root, request["modules"], request["distributions"], events.clean)
+        self.facts = FactFinder(self.root, request["modules"], request["distributions"], events.clean)
         self.failed = {}
         self.problems = 0
 
@@ -98,8 +100,8 @@ class Capture(object):
     def problem(self, name, phase, error, text="", file=""):
         """Tell of something that did not collect or start."""
         self.problems += 1
-        error = facts_of.origin(error)
-        message = self.events.clean(facts_of.one_message(error))
+        error = origin(error)
+        message = self.events.clean(one_message(error))
         found, line = {}, 0
         if error is not None:
             found = self.facts.of(error, phase, text)
@@ -136,7 +138,7 @@ class Capture(object):
         self.problem(SESSION, "session", excinfo.value, text=str(excrepr))
 
     def pytest_keyboard_interrupt(self, excinfo):
-        self.events.send("interrupt", message=self.events.clean(facts_of.one_message(excinfo.value)))
+        self.events.send("interrupt", message=self.events.clean(one_message(excinfo.value)))
 
     # -- collection
 
@@ -203,7 +205,7 @@ class Capture(object):
         name = self.events.clean(item.nodeid)
         self.events.send("start", id=name)
         self.facts.compared = None
-        tracer = facts_of.Tracer(self.root) if self.trace else None
+        tracer = Tracer(self.root) if self.trace else None
         if tracer is not None:
             tracer.start()
         outcome = yield
@@ -240,7 +242,7 @@ class Capture(object):
                 error = caught.pop(0)[0]
             if caught:
                 self.failed[(report.nodeid, report.when)] = caught
-            message = facts_of.one_message(error) if error is not None else longtext(report)[-1500:]
+            message = one_message(error) if error is not None else longtext(report)[-1500:]
         elif report.skipped:
             message = skip_reason(report)
         self.events.send(
@@ -262,7 +264,7 @@ class Capture(object):
         self.warned(warning_message, nodeid)
 
     def warned(self, warning, nodeid):
-        text = "%s: %s" % (warning.category.__name__, facts_of.text_of(warning.message)[:500])
+        text = "%s: %s" % (warning.category.__name__, text_of(warning.message)[:500])
         self.events.send("warning", id=self.events.clean(nodeid or ""), text=self.events.clean(text))
 
     def pytest_sessionfinish(self, session, exitstatus):

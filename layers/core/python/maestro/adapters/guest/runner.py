@@ -255,7 +255,8 @@ def start():
     keeper = load(sys.argv[2], "_maestro_keeper")
     hello = warm()
     if hello["ok"]:
-        load(os.path.join(here, "facts.py"), "_maestro_facts")
+        for name in ("looking", "tracing", "facts"):
+            load(os.path.join(here, name + ".py"), "_maestro_" + name)
         capture = load(os.path.join(here, "capture.py"), "_maestro_capture")
     control.sendall((json.dumps(hello) + "\n").encode())
     if hello["ok"]:
