@@ -54,7 +54,8 @@ _Node = object  # a node, a list of nodes, or a plain field of one
 class Comparer:
     """Walks two canonical modules; see the module's docstring for what may differ.
 
-    ``translated`` says that the module before is a translation by 2to3. ``inserted`` collects, in tests mode, the statements that only the module after has, each with whether it stands
+    ``translated`` says that the module before is a translation by 2to3. ``inserted``
+    collects, in tests mode, the statements that only the module after has, each with whether it stands
     inside a function that was there before.
     """
 

@@ -86,21 +86,33 @@ def parse(text: str | None) -> ast.Module | None:
         return None
 
 
+# What Python 3 cannot even parse; the other fixers of 2to3 also change what is called.
+_SYNTAX_FIXERS = frozenset(
+    {
+        *("except", "exec", "has_key", "ne", "numliterals", "print", "raise", "repr", "throw", "tuple_params"),
+        *("unicode", "metaclass", "paren", "imports", "urllib", "basestring", "long", "xrange", "dict", "next"),
+    }
+)
+
+
 @functools.cache
-def _translator() -> RefactoringTool:
-    return RefactoringTool(get_fixers_from_package("fissix.fixes"))
+def _translator(*, full: bool) -> RefactoringTool:
+    names = get_fixers_from_package("fissix.fixes")
+    return RefactoringTool(names if full else [n for n in names if n.rsplit(".fix_", 1)[-1] in _SYNTAX_FIXERS])
 
 
 @functools.lru_cache(maxsize=64)
-def translated(text: str) -> ast.Module | None:
+def translated(text: str, *, full: bool = True) -> ast.Module | None:
     """Parse source as Python 2 and translate it with the fixers of 2to3; ``None`` where that is impossible.
+
+    Without ``full`` only syntax and names change, and ``map`` or ``filter`` stay as they are.
 
     The translation is the yardstick for repairs of Python 2 code: what they may differ by is what it leaves open.
     """
     logging.getLogger("fissix").setLevel(logging.CRITICAL)
     logging.getLogger("RefactoringTool").setLevel(logging.CRITICAL)
     try:
-        tree = _translator().refactor_string(text if text.endswith("\n") else text + "\n", "source.py")
+        tree = _translator(full=full).refactor_string(text if text.endswith("\n") else text + "\n", "source.py")
     except Exception:  # noqa: BLE001 - fissix raises its tokenizer's, parser's and fixers' errors without a base
         return None
     return None if tree is None else parse(str(tree))

@@ -105,8 +105,12 @@ class _Git:
     def __init__(self, tree: Path, folder: Path) -> None:
         self.tree = tree
         self.environment = {
-            **_IDENTITY, "PATH": f"{os.defpath}:/usr/local/bin:/opt/bin", "HOME": str(folder), "GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree),
-        }  # fmt: skip
+            **_IDENTITY,
+            "PATH": f"{os.defpath}:/usr/local/bin:/opt/bin",
+            "HOME": str(folder),
+            "GIT_DIR": str(folder),
+            "GIT_WORK_TREE": str(tree),
+        }
 
     def call(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
         options = ["-c", "core.autocrlf=false", "-c", "core.quotepath=false", "-c", "core.hooksPath=/dev/null"]

@@ -6,6 +6,7 @@ a closed list of differences (:mod:`maestro.healing._equivalence`). What neither
 """
 
 import ast
+import copy
 import difflib
 import re
 from collections import Counter
@@ -110,13 +111,18 @@ def compare(change: Change, knowledge: Knowledge) -> Iterator[Finding]:
     if after is None:
         yield Finding("unparseable", path, 0, "the changed file does not parse")
         return
-    bases = _bases(change.before)
-    if not bases:
-        yield from _by_tokens(change, after)
-        return
-    yield from _scanned(path, bases, after)
-    if is_test_file(path):
-        yield from _walked(path, change.before, bases, after, knowledge)
+    least: list[Finding] | None = None
+    bases: list[ast.Module] = []
+    for base in _bases(change.before):  # the translations are made only where the file itself explains too little
+        bases.append(base)
+        found = list(_scanned(path, bases, after))
+        if is_test_file(path):
+            found += _walked(path, change.before, base, knowledge, change.after)
+        if least is None or len(found) < len(least):
+            least = found
+        if not found:
+            return
+    yield from _by_tokens(change, after) if least is None else least
 
 
 def product_change(before: str | None, after: str | None, knowledge: Knowledge) -> tuple[Difference, ...]:
@@ -130,17 +136,16 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
     new = parse(after)
     if new is None:
         return (Difference("the changed file does not parse", 0),)
-    bases = _bases(before)
-    if not bases:
-        problem = _token_difference(before, after)
-        return () if problem is None else (Difference(problem, 0),)
     found: list[tuple[Difference, ...]] = []
-    for number, base in enumerate(bases):
+    for number, base in enumerate(_bases(before)):
         other = number > 0 or parse(before) is None
         comparer = Comparer(canonical(base), canonical(_copy(after)), knowledge, translated=other)
         found.append(tuple(comparer.differences()))
         if not found[-1]:
             return ()
+    if not found:
+        problem = _token_difference(before, after)
+        return () if problem is None else (Difference(problem, 0),)
     return found[0]
 
 
@@ -148,18 +153,15 @@ def _copy(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def _bases(before: str | None) -> list[ast.Module]:
-    """Return what a file may be compared with: itself, and its translation from Python 2; [] if it cannot be parsed."""
-    if before is None:
-        return [ast.Module([], [])]
-    own = parse(before)
-    other = translated(before)
-    return [tree for tree in (own, _detached(other)) if tree is not None]
-
-
-def _detached(tree: ast.Module | None) -> ast.Module | None:
-    """Return a copy of a cached tree, which a comparison may rewrite."""
-    return None if tree is None else ast.parse(ast.unparse(tree))
+def _bases(before: str | None) -> Iterator[ast.Module]:
+    """Yield what a file may be compared with: itself, then its translations from Python 2; nothing if none parses."""
+    own = ast.Module([], []) if before is None else parse(before)
+    if own is not None:
+        yield own
+    for full in (False, True) if before is not None else ():
+        tree = copy.deepcopy(translated(before, full=full)) if before is not None else None
+        if tree is not None:
+            yield tree
 
 
 def _fewer_assertions(change: Change) -> Iterator[Finding]:
@@ -217,18 +219,14 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
 
 
 def _walked(
-    path: str, before: str | None, bases: list[ast.Module], after: ast.Module, knowledge: Knowledge
+    path: str, before: str | None, base: ast.Module, knowledge: Knowledge, after: str | None
 ) -> Iterator[Finding]:
-    attempts = []
-    for base in bases:
-        new = ast.parse(ast.unparse(after)) if base is not bases[0] else after
-        other = base is not bases[0] or parse(before) is None
-        comparer = Comparer(canonical(base), canonical(new), knowledge, tests=True, translated=other)
-        attempts.append((list(comparer.differences()), comparer.inserted, comparer))
-    differences, inserted, comparer = min(attempts, key=lambda attempt: len(attempt[0]))
-    for difference in differences:
+    other = before is not None and (parse(before) is None or ast.dump(base) != ast.dump(ast.parse(before)))
+    new = ast.parse(after or "")
+    comparer = Comparer(canonical(copy.deepcopy(base)), canonical(new), knowledge, tests=True, translated=other)
+    for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
-    yield from _inserted(path, inserted, comparer.before, comparer.after, knowledge)
+    yield from _inserted(path, comparer.inserted, comparer.before, comparer.after, knowledge)
 
 
 def _rule_of(difference: Difference) -> str:
