@@ -268,3 +268,13 @@ def test_the_catalogue_names_a_source_for_every_change() -> None:
         assert change.source.startswith("https://"), change
         assert change.old != change.new
         assert change.kind in ("move", "module", "method", "keyword", "removed", "required", "magic", "override")
+
+
+def test_a_deprecated_hook_argument_that_became_an_error(bench: Bench, fail: Fail) -> None:
+    bench.write({"conftest.py": "def pytest_ignore_collect(path):\n    return 'async' in path.basename\n"})
+    message = "The (path: py.path.local) argument is deprecated, please use (collection_path: pathlib.Path)"
+    bench.apply(bench.propose(fail("pytest.PytestRemovedIn9Warning", message, tests=("<session>",), frames=()))[0])
+    assert (
+        bench.read("conftest.py")
+        == "def pytest_ignore_collect(collection_path):\n    return 'async' in collection_path.name\n"
+    )

@@ -101,3 +101,20 @@ def test_a_file_that_parses_is_not_touched(bench: Bench, fail: Fail) -> None:
     bench.write({"tests/test_demo.py": "x = 1\n"})
     failure = fail("SyntaxError", "bad input", attributes={"file": "tests/test_demo.py", "line": 1})
     assert bench.propose(failure) == []
+
+
+def test_a_module_beside_the_importing_file_becomes_relative_and_is_not_installed(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "demo/__init__.py": "",
+            "demo/tests/__init__.py": "",
+            "demo/tests/widgets/__init__.py": "",
+            "demo/tests/widgets/simple.py": "X = 1\n",
+            "demo/tests/test_demo.py": "from widgets.simple import X\n",
+        }
+    )
+    failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
+    candidates = bench.propose(failure)
+    assert [c.generator for c in candidates] == ["implicit_relative_import"]
+    bench.apply(candidates[0])
+    assert bench.read("demo/tests/test_demo.py") == "from .widgets.simple import X\n"

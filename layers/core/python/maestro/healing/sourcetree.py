@@ -198,6 +198,14 @@ class SourceTree:
                 names.add(PurePosixPath(parts[1]).stem)
         return frozenset(names - {"__init__", "setup", "conftest"})
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every folder name and every Python file's stem in the tree, wherever it lies."""
+        found = {PurePosixPath(path).stem for path in self.python_files}
+        for path in self.python_files:
+            found.update(PurePosixPath(path).parts[:-1])
+        return frozenset(found)
+
     def owns(self, module: str) -> bool:
         """Whether the project's own tree brings ``module`` (judged by its first component)."""
         return module.partition(".")[0] in self.modules

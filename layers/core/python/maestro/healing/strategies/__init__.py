@@ -14,7 +14,7 @@ from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKe
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
-from maestro.healing.strategies.syntax_repair.python2 import Python2
+from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
 
 __all__ = ["generators"]
@@ -25,6 +25,7 @@ def generators() -> list[Generator]:
     return [
         SmallSyntax(),
         Python2(),
+        ImplicitRelative(),
         HookArguments(),
         PytestSection(),
         NoseSetup(),

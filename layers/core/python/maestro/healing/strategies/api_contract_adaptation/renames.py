@@ -142,28 +142,41 @@ class CatalogueKeyword:
     strategy = Strategy.API_CONTRACT_ADAPTATION
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal per known keyword."""
+        """Yield one proposal per group of changes that the refused keyword belongs to."""
         evidence = Evidence(failure, project)
         lines = failing_lines(evidence)
+        catalogue = [(c, *c.old.rstrip(")").split("(")) for c in changes() if c.kind == "keyword"]
         for callee, keyword in evidence.keyword_errors:
+            if evidence.is_own(evidence.attribute("callee_distribution")):
+                continue
             names = _callees(callee)
-            for change in (c for c in changes() if c.kind == "keyword"):
-                target, _, argument = change.old.rstrip(")").partition("(")
-                if argument != keyword or (target != "*" and target not in names and keyword != "loop"):
-                    continue
-                edits: dict[str, str] = {}
-                for source in evidence.tree.sources(keyword):
-                    only = lines.get(source.path, set()) if target == "*" else set()
-                    if target == "*" and not only:
-                        continue
-                    text = changed_keywords(source.text, target, {keyword: change.new}, lines=only)
-                    if text is not None:
-                        edits[source.path] = text
+            hits = [
+                c for c, target, argument in catalogue if argument == keyword and (target in names or target == "*")
+            ]
+            for group in dict.fromkeys(c.group for c in hits):
+                members = [row for row in catalogue if row[0].group == group and row[2] == keyword]
+                edits = self._edits(evidence, members, lines)
                 if edits:
-                    verb = f"is now called {change.new}" if change.new else "is no longer taken"
-                    yield Proposal(
-                        edits, f"adapt calls of {callee}: the argument {keyword} {verb} ({change.source})", 0.75
-                    )
+                    new, source = members[0][0].new, members[0][0].source
+                    verb = f"is now called {new}" if new else "is no longer taken"
+                    yield Proposal(edits, f"adapt calls of {callee}: the argument {keyword} {verb} ({source})", 0.75)
+
+    def _edits(
+        self, evidence: Evidence, members: Sequence[tuple[Change, str, str]], lines: Mapping[str, set[int]]
+    ) -> dict[str, str]:
+        """Change the calls of all members in every source; those of any callee only where the failure was."""
+        edits: dict[str, str] = {}
+        for source in evidence.tree.sources(members[0][2]):
+            text = source.text
+            for change, target, keyword in members:
+                if target != "*":
+                    text = changed_keywords(text, target, {keyword: change.new}) or text
+                elif source.path in lines:
+                    only = lines[source.path]
+                    text = changed_keywords(text, target, {keyword: change.new}, lines=only) or text
+            if text != source.text:
+                edits[source.path] = text
+        return edits
 
 
 def _callees(callee: str) -> set[str]:

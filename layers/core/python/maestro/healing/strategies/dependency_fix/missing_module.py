@@ -52,6 +52,14 @@ _NOT_NAMES = frozenset(
 )
 
 
+# What projects call their own modules: never installed on the strength of the name alone.
+_COMMON = frozenset({
+    "app", "apps", "base", "common", "conf", "config", "conftest", "constants", "core", "data", "demo",
+    "example", "examples", "fixtures", "helper", "helpers", "lib", "main", "models", "run", "scripts", "server", "settings", "shared",
+    "src", "support", "test", "testing", "tests", "tools", "util", "utils", "version",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A requirement that brings a module, why it is believed to, and how likely that is."""
@@ -187,6 +195,8 @@ def _by_name(evidence: Evidence, module: str) -> str | None:
     for requirement in requirements(evidence.tree):
         if canonical(requirement.name) == canonical(name):
             return str(requirement.name)
+    if name in evidence.tree.names or name in _COMMON:
+        return None  # most likely the project's own, out of reach; a stranger's distribution is no repair of that
     try:
         return canonical(name) if releases(name, evidence.project.network) else None
     except IndexUnavailableError:

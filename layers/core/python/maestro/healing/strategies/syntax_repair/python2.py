@@ -101,6 +101,30 @@ class Python2:
         return None
 
 
+class ImplicitRelative:
+    """Makes imports of a sibling module, which Python 2 found beside the importing file, relative."""
+
+    name = "implicit_relative_import"
+    strategy = Strategy.SYNTAX_REPAIR
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the change of every file of a package that imports the missing module from beside itself."""
+        evidence = Evidence(failure, project)
+        for module in evidence.missing_modules[:1]:
+            top = module.partition(".")[0]
+            edits: dict[str, str] = {}
+            for source in evidence.tree.sources(top):
+                folder = source.path.rpartition("/")[0]
+                beside = {f"{folder}/{top}.py", f"{folder}/{top}/__init__.py"} & set(evidence.tree.files)
+                if folder and beside and f"{folder}/__init__.py" in evidence.tree.files:
+                    text = _refactored(source.text, str(project.root / source.path), _import_tool())
+                    if text is not None and text != source.text and parse(text, evidence.python) is not None:
+                        edits[source.path] = text
+            if edits:
+                words = f"{module} lies beside the files that import it; Python 3 needs a relative import"
+                yield Proposal(edits, words, 0.85)
+
+
 def translated(evidence: Evidence, paths: Sequence[str]) -> dict[str, str]:
     """Translate files; those that do not come out as the project's Python are left out."""
     edits: dict[str, str] = {}
@@ -112,31 +136,40 @@ def translated(evidence: Evidence, paths: Sequence[str]) -> dict[str, str]:
         total += len(text)
         if total > _MAX_CHARACTERS:
             break
-        new = to_python3(text, path)
+        new = to_python3(text, str(evidence.tree.root / path))
         if new is not None and new != text and parse(new, evidence.python) is not None:
             edits[path] = new
     return edits
 
 
 def to_python3(text: str, path: str = "<source>") -> str | None:
-    """Return a Python 2 source as Python 3 with line ends kept; None where it cannot be read as either."""
+    """Return a Python 2 source as Python 3 with line ends kept; None where it cannot be read as either.
+
+    ``path`` tells which modules lie beside it: imports of those become relative.
+    """
+    for print_function in ("from __future__ import print_function" in text, True):
+        out = _refactored(text, path, _tool(print_function))
+        if out is not None:
+            return out
+    return None
+
+
+def _refactored(text: str, path: str, tool: Any) -> str | None:
     body = text.replace("\r\n", "\n")
     if not body.endswith("\n"):
         body += "\n"
-    for print_function in ("from __future__ import print_function" in body, True):
-        try:
-            tree = _tool(print_function).refactor_string(body, path)
-        except (ParseError, TokenError, RecursionError, AttributeError, IndentationError, UnicodeError):
-            continue
-        if tree is None:
-            continue
-        out = str(tree)
-        if parse(out) is None:
-            continue
-        if not text.endswith("\n"):
-            out = out.removesuffix("\n")
-        return out.replace("\n", "\r\n") if "\r\n" in text else out
-    return None
+    try:
+        tree = tool.refactor_string(body, path)
+    except (ParseError, TokenError, RecursionError, AttributeError, IndentationError, UnicodeError):
+        return None
+    if tree is None:
+        return None
+    out = str(tree)
+    if parse(out) is None:
+        return None
+    if not text.endswith("\n"):
+        out = out.removesuffix("\n")
+    return out.replace("\n", "\r\n") if "\r\n" in text else out
 
 
 class _Tool(refactor.RefactoringTool):  # type: ignore[misc]  # fissix has no type information
@@ -158,3 +191,8 @@ def _tool(print_function: bool) -> Any:  # noqa: FBT001 - a cache key
     if print_function:
         names = [n for n in names if not n.endswith("fix_print")]
     return _Tool(sorted(names), {"print_function": print_function})
+
+
+@cache
+def _import_tool() -> Any:
+    return _Tool(["fissix.fixes.fix_import"], {"print_function": True})
