@@ -1,12 +1,17 @@
 """Which step an event of the state machines asks for."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
 
 from maestro.orchestration.errors import OrderError
 
 if TYPE_CHECKING:
     from maestro.orchestration.context import Context
+
+logger = Logger()  # its service comes from the function's environment
 
 Step = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -58,4 +63,13 @@ def _perform(event: Mapping[str, Any], steps: Mapping[str, Step]) -> dict[str, A
     if step is None:
         msg = f"There is no step {event.get('action')!r} here; there are {', '.join(steps)}."
         raise OrderError(msg)
-    return step(event["state"])
+    state = event["state"]
+    known = {k: state[k] for k in ("tenant", "run_id", "pass", "failure_id", "round") if k in state}
+    logger.info("Step begins", extra={"step": event["action"], **known})
+    started = time.monotonic()
+    after = step(state)
+    said = {k: after[k] for k in ("stop", "status", "code", "verdict", "count", "again") if after.get(k)}
+    logger.info(
+        "Step ends", extra={"step": event["action"], **known, **said, "seconds": round(time.monotonic() - started, 3)}
+    )
+    return after

@@ -48,7 +48,7 @@ class Memory:
     """What a heal remembers between rounds.
 
     ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
-    kept changes in order, as diffs and in words; ``results`` those of the suite with them (empty: the pass's own).
+    kept changes in order, as diffs and in words, and ``history`` the failures that they were made for; ``results`` those of the suite with them (empty: the pass's own).
     ``best`` is the best repair so far that passed every gate, though it may leave some of the tests failing.
     """
 
@@ -57,6 +57,7 @@ class Memory:
     round: int = 1
     patches: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    history: tuple[Failure, ...] = ()
     results: tuple[CaseResult, ...] = ()
     best: Repair | None = None
 
@@ -191,6 +192,7 @@ class HealingSteps:
             round=memory.round + 1,
             patches=(*memory.patches, winner.patch),
             kept=(*memory.kept, winner.summary),
+            history=(*memory.history, memory.failure),
             results=trial.suite if trial is not None else (),
             best=best,
         )
@@ -211,6 +213,7 @@ class HealingSteps:
             },
             flaky=frozenset(case.id for case in read_verdict(self.blobs, run.tenant, run.id, pass_no).flaky),
             rounds=memory.kept,
+            history=memory.history,
         )
 
     def _suite_results(self, run: Run, pass_no: int, suite: str) -> tuple[CaseResult, ...]:

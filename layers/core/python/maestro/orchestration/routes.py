@@ -178,7 +178,8 @@ def add_results(app: APIGatewayHttpResolver, caller: Caller) -> None:
     @app.get("/v1/runs/<run_id>/failures", summary="The failures of a run, grouped by cause", tags=["Results"])
     def failures(run_id: Annotated[str, Path()]) -> Page:
         run = caller.mine(caller.principal("runs:read").tenant, run_id)
-        return Page(items=[dump(f) for f in context.runs.list_failures(run.tenant, run.id)])
+        found = {f.id: f for f in context.runs.list_failures(run.tenant, run.id)}  # of several passes the last one's
+        return Page(items=[dump(f) for f in found.values()])
 
     @app.get("/v1/runs/<run_id>/repairs", summary="The repairs of a run, accepted and rejected", tags=["Results"])
     def repairs(run_id: Annotated[str, Path()]) -> Page:
