@@ -205,3 +205,15 @@ def test_the_index_knows_names_and_dates(index: str) -> None:
 def test_an_index_that_cannot_be_asked_says_so(network: dict[str, str]) -> None:
     with pytest.raises(IndexUnavailableError):
         releases("widgets", network)
+
+
+def test_compiled_code_that_names_its_distribution_is_suspected(bench: Bench, fail: Fail) -> None:
+    bench.distributions = {"widgets": "2.1.0"}
+    bench.install = ("widgets==2.1.0",)
+    bench.write({"maestro.yaml": "environment:\n  install: [widgets==2.1.0]\n"})
+    candidates = bench.propose(
+        fail("ValueError", "bad key; please report it at https://example.org/acme/widgets/issues")
+    )
+    assert [c.generator for c in candidates] == ["version_pin"] * len(candidates)
+    assert "widgets<2" in candidates[0].patch
+    assert bench.propose(fail("ValueError", "bad key")) == []

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from maestro.healing.sourcetree import Role, SourceTree, SourceTreeError, decode, diff, protected, role
 
@@ -30,7 +30,7 @@ def git_apply(root: Path, patch: str) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     name=NAMES,
     old=st.none() | LINES,
@@ -39,6 +39,7 @@ def git_apply(root: Path, patch: str) -> None:
     closed=st.tuples(st.booleans(), st.booleans()),
     bom=st.booleans(),
 )
+@example(name="plain.py", old=["a", "b", "b", "b", "b"], new=["b"] * 5, end="\n", closed=(False, False), bom=False)
 def test_a_diff_applied_gives_exactly_the_edited_bytes(
     *, name: str, old: list[str] | None, new: list[str] | None, end: str, closed: tuple[bool, bool], bom: bool
 ) -> None:

@@ -66,20 +66,53 @@ def _hunks(before: str, after: str) -> str:
     tail = 0
     while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
         tail += 1
-    start, old_end, new_end = max(0, head - _CONTEXT), len(old) - tail, len(new) - tail
-    old_end, new_end = min(len(old), old_end + _CONTEXT), min(len(new), new_end + _CONTEXT)
-    a, b = old[start:old_end], new[start:new_end]
+    a, b = old[head : len(old) - tail], new[head : len(new) - tail]
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=max(len(a), len(b)) > _JUNK_FROM)
-    out: list[str] = []
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
-        i1, i2, j1, j2 = group[0][1], group[-1][2], group[0][3], group[-1][4]
-        out.append(f"@@ -{_range(start, i1, i2)} +{_range(start, j1, j2)} @@\n")
-        for tag, a1, a2, b1, b2 in group:
-            if tag == "equal":
-                out += [_line(" ", x) for x in a[a1:a2]]
-            else:
-                out += [_line("-", x) for x in a[a1:a2]]
-                out += [_line("+", x) for x in b[b1:b2]]
+    # Only what lies between the common ends is matched: context that took part could be matched to something else,
+    # and git refuses a hunk without context that does not reach the end of the file.
+    codes = [(0, head, 0, head)] if head else []
+    codes += [(i1 + head, i2 + head, j1 + head, j2 + head) for i1, i2, j1, j2 in _spans(matcher)]
+    if tail:
+        codes.append((len(old) - tail, len(old), len(new) - tail, len(new)))
+    return "".join(_hunk(old, new, group) for group in _groups(old, new, codes))
+
+
+_Span = tuple[int, int, int, int]  # old[i1:i2] and new[j1:j2]
+
+
+def _spans(matcher: difflib.SequenceMatcher[str]) -> list[_Span]:
+    return [(i1, i2, j1, j2) for _, i1, i2, j1, j2 in matcher.get_opcodes()]
+
+
+def _groups(old: Sequence[str], new: Sequence[str], codes: Sequence[_Span]) -> list[list[_Span]]:
+    """Cut long equal spans down to context; one group of spans is one hunk."""
+    groups: list[list[_Span]] = [[]]
+    for number, (i1, i2, j1, j2) in enumerate(codes):
+        if old[i1:i2] != new[j1:j2]:
+            groups[-1].append((i1, i2, j1, j2))
+            continue
+        first, last = number == 0, number == len(codes) - 1
+        before, after = (0 if first else _CONTEXT), (0 if last else _CONTEXT)
+        if i2 - i1 <= before + after:
+            groups[-1].append((i1, i2, j1, j2))
+            continue
+        if before:
+            groups[-1].append((i1, i1 + before, j1, j1 + before))
+        if after:
+            if not first:
+                groups.append([])
+            groups[-1].append((i2 - after, i2, j2 - after, j2))
+    return [group for group in groups if any(old[i1:i2] != new[j1:j2] for i1, i2, j1, j2 in group)]
+
+
+def _hunk(old: Sequence[str], new: Sequence[str], group: Sequence[_Span]) -> str:
+    out = [f"@@ -{_range(group[0][0], group[-1][1])} +{_range(group[0][2], group[-1][3])} @@\n"]
+    for i1, i2, j1, j2 in group:
+        if old[i1:i2] == new[j1:j2]:
+            out += [_line(" ", line) for line in old[i1:i2]]
+        else:
+            out += [_line("-", line) for line in old[i1:i2]]
+            out += [_line("+", line) for line in new[j1:j2]]
     return "".join(out)
 
 
@@ -93,9 +126,9 @@ def _line(mark: str, line: str) -> str:
     return mark + line if line.endswith("\n") else f"{mark}{line}\n\\ No newline at end of file\n"
 
 
-def _range(offset: int, begin: int, end: int) -> str:
+def _range(begin: int, end: int) -> str:
     length = end - begin
-    first = offset + begin + (1 if length else 0)
+    first = begin + (1 if length else 0)
     return f"{first},{length}"
 
 

@@ -145,7 +145,7 @@ class CatalogueKeyword:
         """Yield one proposal per group of changes that the refused keyword belongs to."""
         evidence = Evidence(failure, project)
         lines = failing_lines(evidence)
-        catalogue = [(c, *c.old.rstrip(")").split("(")) for c in changes() if c.kind == "keyword"]
+        catalogue = [_keyword(change) for change in changes() if change.kind == "keyword"]
         for callee, keyword in evidence.keyword_errors:
             if evidence.is_own(evidence.attribute("callee_distribution")):
                 continue
@@ -177,6 +177,11 @@ class CatalogueKeyword:
             if text != source.text:
                 edits[source.path] = text
         return edits
+
+
+def _keyword(change: Change) -> tuple[Change, str, str]:
+    callee, _, argument = change.old.rstrip(")").partition("(")
+    return change, callee, argument
 
 
 def _callees(callee: str) -> set[str]:

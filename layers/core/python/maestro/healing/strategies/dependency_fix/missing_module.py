@@ -55,7 +55,8 @@ _NOT_NAMES = frozenset(
 # What projects call their own modules: never installed on the strength of the name alone.
 _COMMON = frozenset({
     "app", "apps", "base", "common", "conf", "config", "conftest", "constants", "core", "data", "demo",
-    "example", "examples", "fixtures", "helper", "helpers", "lib", "main", "models", "run", "scripts", "server", "settings", "shared",
+    "example", "examples", "fixtures", "helper", "helpers", "lib", "main", "models", "run", "scripts",
+    "server", "settings", "shared",
     "src", "support", "test", "testing", "tests", "tools", "util", "utils", "version",
 })  # fmt: skip
 

@@ -1,5 +1,6 @@
 """A dependency changed under the project -> the newest releases that may still fit. All of it is a workaround."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
 _NEVER = frozenset({"", "python", "pip", "setuptools", "wheel"})
-_PINS = 4
+_PINS = 6
 _DEFAULT_AGE = timedelta(days=6 * 365)
 
 
@@ -112,6 +113,9 @@ def suspects(evidence: Evidence) -> list[str]:
         found.append(evidence.distribution_of(callee))
     found += [canonical(f.distribution) for f in reversed(facts.frames) if f.distribution and not f.in_project]
     found += [canonical(name) for name in facts.versions]
+    # Compiled code leaves no frames, but its errors often say whose they are.
+    said = {canonical(word.strip("-")) for word in re.findall(r"[A-Za-z][\w-]{3,}", evidence.failure.message)}
+    found += sorted(said & {canonical(name) for name in evidence.project.facts.distributions})
     own = evidence.own_distributions
     tools = {"pytest", "pluggy"} if any(f.in_project for f in facts.frames) else set()
     # A deprecation that the project's settings turn into an error: its source may be an installer too.
@@ -143,15 +147,15 @@ def _bounds(
                 yield bound, f"{change.old} was removed in {change.removed_in} ({change.source})"
     if not older:
         return
-    majors = [r for r in older if r.version.major < installed.major]
-    minors = [r for r in older if r.version.release[:2] < installed.release[:2]]
-    for series in (majors, minors):
-        if series:
-            bound = _next(known, series[-1].version)
-            yield bound, f"the newest release series before {bound.major if series is majors else bound}"
+    newest = {r.version.major: r.version for r in older if r.version.major < installed.major}
+    minors = [r.version for r in older if r.version.release[:2] < installed.release[:2]]
+    tops = [newest[major] for major in sorted(newest, reverse=True)[:2]]
+    for version in (*tops[:1], *minors[-1:], *tops[1:]):
+        bound = _next(known, version)
+        yield bound, f"the newest release series before {bound}"
     start = release_date(evidence) or datetime.now(UTC) - _DEFAULT_AGE
     span = datetime.now(UTC) - start
-    for share in (0.75, 0.5, 0.25, 0.0):
+    for share in (0.5, 0.0, 0.25, 0.75):
         bound_at = _after(known, start + span * share)
         if bound_at is not None and bound_at <= installed and bound_at > known[0].version:
             yield (
