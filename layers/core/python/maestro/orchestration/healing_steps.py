@@ -48,8 +48,9 @@ class Memory:
     """What a heal remembers between rounds.
 
     ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
-    kept changes in order, as diffs and in words, and ``history`` the failures that they were made for; ``results`` those of the suite with them (empty: the pass's own).
-    ``best`` is the best repair so far that passed every gate, though it may leave some of the tests failing.
+    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``results`` those
+    of the suite with them (empty: the pass's own). ``best`` is the best repair so far that passed every gate, though
+    it may leave some of the tests failing.
     """
 
     first: Failure
