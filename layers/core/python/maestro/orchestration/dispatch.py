@@ -23,7 +23,13 @@ def orchestration_step(context: "Context", event: Mapping[str, Any]) -> dict[str
 
     action = str(event.get("action", ""))
     if action in ("load_configuration", "plan_chunks"):
-        steps = RunSteps(context.runs, context.blobs, context.sources, context.settings.concurrency)
+        steps = RunSteps(
+            context.runs,
+            context.blobs,
+            context.sources,
+            context.settings.concurrency,
+            context.settings.archive_environments,
+        )
         return _perform(event, {"load_configuration": steps.load_configuration, "plan_chunks": steps.plan_chunks})
     recording = Recording(context.runs, context.blobs, context.streams)
     return _perform(
@@ -51,7 +57,7 @@ def healing_step(context: "Context", event: Mapping[str, Any]) -> dict[str, Any]
     steps = HealingSteps(
         context.runs, context.blobs, context.sources, context.settings.concurrency, context.settings.network
     )
-    passes = Passes(context.runs, context.blobs, context.sources)
+    passes = Passes(context.runs, context.blobs, context.sources, context.settings.archive_environments)
     return _perform(
         event,
         {"diagnose": steps.diagnose, "judge": steps.judge, "combine": passes.combine, "confirm": passes.confirm},

@@ -51,6 +51,7 @@ from maestro.registry import (
     EnvironmentBuildError,
     PatchError,
     Workspace,
+    archive_key,
     unpack,
 )
 
@@ -216,12 +217,29 @@ class Sandbox:
             self._adapters[suite.adapter] = adapter_for(suite.adapter, owner=self.tenant)
         return self._adapters[suite.adapter]
 
+    def close(self) -> None:
+        """End the warm runners."""
+        for adapter in self._adapters.values():
+            adapter.close()
+        self._adapters.clear()
+
     # ------------------------------------------------------------------ sources and environments
 
     def _environment(self, suite: Suite, tree: Path, archive: EnvironmentArchive) -> Environment:
         builder = EnvironmentBuilder(self.cache, self.network, self.path)
-        del archive
-        return builder.ensure(suite.environment, tree)
+        if not archive.key or archive_key(suite.environment, tree) != archive.key:
+            return builder.ensure(suite.environment, tree)
+        with tempfile.TemporaryDirectory(dir=self.cache) as scratch:
+            packed = Path(scratch) / "environment.tar.gz"
+            if not (self.cache / "adopted" / archive.key).exists() and self.transfer.find(archive.get_url, packed):
+                builder.adopt(packed)
+            environment = builder.ensure(suite.environment, tree)
+            if not environment.reused:
+                builder.archive(environment, packed)
+                self.transfer.put(archive.put_url, packed.read_bytes())
+        (self.cache / "adopted").mkdir(exist_ok=True)
+        (self.cache / "adopted" / archive.key).touch()
+        return environment
 
     @contextmanager
     def _tree(self, source: Source) -> Iterator[Path]:

@@ -35,7 +35,14 @@ from maestro.orchestration.naming import pass_key
 from maestro.orchestration.orders import Desk, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
-from maestro.orchestration.steps import State, environment_answers, load_stored_config, order_source, read_patch
+from maestro.orchestration.steps import (
+    State,
+    environment_answers,
+    load_stored_config,
+    order_source,
+    read_archive,
+    read_patch,
+)
 from maestro.registry import Workspace
 
 MAX_CANDIDATES = 8
@@ -102,6 +109,7 @@ class HealingSteps:
         self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
         desk, source = Desk(self.blobs), order_source(self.blobs, run, base, *memory.patches)
         before = tuple(memory.results or self._suite_results(run, state["pass"], failure.suite))
+        archive = read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite)
         for candidate in candidates:
             order = TrialOrder(
                 source=source,
@@ -112,6 +120,7 @@ class HealingSteps:
                 before=before,
                 repeats=REPEATS,
                 seconds=TRIAL_SECONDS,
+                archive=archive,
             )
             out["candidates"].append(desk.issue(_trial_key(key, memory.round, candidate), order))
         out["count"] = len(candidates)

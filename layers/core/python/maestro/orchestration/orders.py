@@ -25,8 +25,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentArchive:
-    """Presigned URLs of an environment's archive; both empty where all sandboxes share one disk."""
+    """Where the archive of an environment is, or goes: presigned URLs; all empty where sandboxes share one disk.
 
+    ``key`` says which environment it is (``registry.archive_key``): one that a patch changed is another.
+    """
+
+    key: str = ""
     get_url: str = ""
     put_url: str = ""
 

@@ -34,6 +34,7 @@ class Passes:
     runs: RunStore
     blobs: BlobStore
     sources: Sources
+    archives: bool = False
 
     def combine(self, state: Mapping[str, Any]) -> State:
         """Put the pass's proven repairs together with those kept before; open the next pass if there is a new one."""
@@ -122,7 +123,7 @@ class Passes:
         self._keep(run, kept)
         self.blobs.put(patch_key(run.tenant, run.id, pass_no), patch.encode())
         with self.sources.checkout(run.source, patch) as tree:
-            environments = open_pass(self.blobs, run, tree, pass_no, patch)
+            environments = open_pass(self.blobs, run, tree, pass_no, patch, archives=self.archives)
         return {**state, "pass": pass_no, "again": True, "environments": environments}
 
 

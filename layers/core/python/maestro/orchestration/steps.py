@@ -24,11 +24,12 @@ from maestro.model import (
 )
 from maestro.orchestration.errors import NotFoundError, SuiteUnknownError
 from maestro.orchestration.intake import now
-from maestro.orchestration.naming import pass_key, run_key, slug
+from maestro.orchestration.naming import environment_key, pass_key, run_key, slug
 from maestro.orchestration.orders import (
     URL_SECONDS,
     ChunkOrder,
     Desk,
+    EnvironmentArchive,
     PrepareAnswer,
     PrepareOrder,
     Service,
@@ -37,7 +38,7 @@ from maestro.orchestration.orders import (
 )
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
-from maestro.registry import BundleError
+from maestro.registry import BundleError, EnvironmentBuildError, archive_key
 from maestro.workflow import WorkflowError, plan_chunks, waves
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class RunSteps:
     blobs: BlobStore
     sources: Sources
     concurrency: int
+    archives: bool = False
 
     def load_configuration(self, state: Mapping[str, Any]) -> State:
         """Read or detect the project's configuration; mark the run as running; order pass 0's environments."""
@@ -77,8 +79,8 @@ class RunSteps:
         self.runs.set_progress(tenant, run_id, {"state": "Load Configuration", "pass": 0})
         try:
             with self.sources.checkout(run.source) as tree:
-                environments = open_pass(self.blobs, run, tree, 0, "")
-        except (ConfigError, BundleError, WorkflowError, SuiteUnknownError) as error:
+                environments = open_pass(self.blobs, run, tree, 0, "", archives=self.archives)
+        except (ConfigError, BundleError, EnvironmentBuildError, WorkflowError, SuiteUnknownError) as error:
             return stopped(base, error.code, str(error))
         config = load_stored_config(self.blobs, tenant, run_id, 0)
         if not config.suites:
@@ -119,6 +121,7 @@ class RunSteps:
             lines = []
             for suite in wave:
                 collection = collections[suite.name]
+                archive = read_archive(self.blobs, tenant, run_id, pass_no, suite.name)
                 plan = plan_chunks(collection, known, concurrency=self.concurrency, target_time=suite.target_time)
                 expected += plan.expected_seconds
                 cost += plan.expected_cost_usd
@@ -130,6 +133,7 @@ class RunSteps:
                         tests=chunk.tests,
                         collection=_part(collection, chunk.tests),
                         seconds=CHUNK_SECONDS,
+                        archive=archive,
                     )
                     urls = desk.issue(key, order)
                     lines.append({**urls, "progress_pk": progress[0], "progress_sk": progress[1]})
@@ -173,8 +177,12 @@ def cancelled(state: Mapping[str, Any]) -> State:
     return stopped(state, "cancelled", "The run was cancelled on request.", RunStatus.CANCELLED)
 
 
-def open_pass(blobs: BlobStore, run: Run, tree: Path, pass_no: int, patch: str) -> list[dict[str, str]]:
+def open_pass(
+    blobs: BlobStore, run: Run, tree: Path, pass_no: int, patch: str, *, archives: bool
+) -> list[dict[str, str]]:
     """Read the configuration of the source as the pass runs it, store it, and order its environments.
+
+    With ``archives`` built environments are kept in the bucket, for sandboxes that share no disk.
 
     Raises
     ------
@@ -190,7 +198,18 @@ def open_pass(blobs: BlobStore, run: Run, tree: Path, pass_no: int, patch: str) 
     waves(suites)
     config = config.model_copy(update={"suites": tuple(suites)})
     blobs.put(pass_key(run.tenant, run.id, pass_no, "config.json"), config.model_dump_json().encode())
+    keys = {s.name: archive_key(s.environment, tree) for s in suites} if archives else {}
+    blobs.put(pass_key(run.tenant, run.id, pass_no, "archives.json"), json.dumps(keys).encode())
     return order_environments(Desk(blobs), run, config, pass_no, patch)
+
+
+def read_archive(blobs: BlobStore, tenant: str, run_id: str, pass_no: int, suite: str) -> EnvironmentArchive:
+    """Return where the archive of a suite's environment is in this pass; an empty one where none is kept."""
+    key = json.loads(blobs.get(pass_key(tenant, run_id, pass_no, "archives.json"))).get(suite)
+    if key is None:
+        return EnvironmentArchive()
+    place = environment_key(tenant, key)
+    return EnvironmentArchive(key, blobs.presign_get(place, URL_SECONDS), blobs.presign_put(place, URL_SECONDS))
 
 
 def load_stored_config(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> Config:
@@ -225,7 +244,12 @@ def order_environments(desk: Desk, run: Run, config: Config, pass_no: int, patch
     return [
         desk.issue(
             pass_key(run.tenant, run.id, pass_no, "environments", str(index)),
-            PrepareOrder(source=source, suites=tuple(suites), seconds=PREPARE_SECONDS),
+            PrepareOrder(
+                source=source,
+                suites=tuple(suites),
+                seconds=PREPARE_SECONDS,
+                archive=read_archive(desk.blobs, run.tenant, run.id, pass_no, suites[0].name),
+            ),
         )
         for index, suites in enumerate(groups.values())
     ]

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 import stamina
 import urllib3
@@ -10,6 +11,13 @@ from maestro.orchestration.errors import TransferError
 
 _RETRIED = (429, 500, 502, 503, 504)
 _ATTEMPTS = 4
+
+
+class AbsentError(TransferError):
+    """There is no such object, or no right to it any more."""
+
+    code: ClassVar[str] = "object_absent"
+    retryable: ClassVar[bool] = False
 
 
 class _TryAgainError(TransferError):
@@ -61,6 +69,14 @@ class Transfer:
         finally:
             response.release_conn()
 
+    def find(self, url: str, dest: Path) -> bool:
+        """Write the object to a file if there is one; tell whether there was. Raises TransferError like :meth:`get`."""
+        try:
+            self.download(url, dest)
+        except AbsentError:
+            return False
+        return True
+
     def put(self, url: str, body: bytes) -> None:
         """Store bytes as the object; raises TransferError like :meth:`get`."""
         self._send("PUT", url, body, stream=False)
@@ -73,6 +89,11 @@ class Transfer:
                 f"{method} of an object failed: {type(error).__name__}. Is the URL still valid, and the network there?"
             )
             raise TransferError(msg) from error
+        if response.status in (403, 404):  # S3 answers 403 for what is not there to those who may not list
+            response.release_conn()
+            raise AbsentError(
+                f"{method} of an object answered {response.status}: it is not there, or the URL has expired."
+            )
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own border
             msg = f"{method} of an object answered {response.status}: the presigned URL has expired or names nothing."
             raise TransferError(msg)

@@ -18,7 +18,7 @@ that cannot outlive their deadline. Everything that comes out of a project is ta
 """
 
 from maestro.registry.bundles import BundleInfo, Limits, pack, unpack
-from maestro.registry.environments import Environment, EnvironmentBuilder
+from maestro.registry.environments import Environment, EnvironmentBuilder, archive_key
 from maestro.registry.errors import (
     BundleEmptyError,
     BundleError,
@@ -49,6 +49,7 @@ __all__ = [
     "RegistryError",
     "SandboxError",
     "Workspace",
+    "archive_key",
     "pack",
     "unpack",
 ]

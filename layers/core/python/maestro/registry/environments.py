@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ class EnvironmentBuilder:
             If a requirements file that the spec names is not there.
         """
         python = self.find_python(spec.python)
-        return _digest(python, parse_install(spec.install, source), source)
+        return _digest((python.version, str(python.path)), parse_install(spec.install, source), source)
 
     def ensure(self, spec: EnvironmentSpec, source: Path) -> Environment:
         """Return the environment, building it if there is none yet.
@@ -101,7 +102,7 @@ class EnvironmentBuilder:
         started = time.monotonic()
         python = self.find_python(spec.python)
         install = parse_install(spec.install, source)
-        name = _digest(python, install, source)
+        name = _digest((python.version, str(python.path)), install, source)
         place = self._cache / "environments" / name
         known = self._read(place, started)
         if known is not None:
@@ -122,6 +123,24 @@ class EnvironmentBuilder:
         if built is None:
             raise EnvironmentBuildError(f"The environment at {place} vanished while it was being built.")
         return built
+
+    def archive(self, environment: Environment, dest: Path) -> None:
+        """Write the environment, and an interpreter that was installed for it, as a tar.gz to ``dest``."""
+        home = Path(os.path.realpath(environment.python))
+        pythons = self._cache / "pythons"
+        with tarfile.open(dest, "w:gz", compresslevel=1) as archive:
+            archive.add(environment.path, environment.path.relative_to(self._cache).as_posix())
+            if home.is_relative_to(pythons):
+                installed = pythons / home.relative_to(pythons).parts[0]
+                archive.add(installed, installed.relative_to(self._cache).as_posix())
+
+    def adopt(self, archive: Path) -> None:
+        """Lay out what :meth:`archive` wrote, at the same place: the cache must have the path that it had there.
+
+        Only archives that this service's own sandboxes wrote are to be adopted.
+        """
+        with tarfile.open(archive, "r:gz") as members:
+            members.extractall(self._cache, filter="tar")
 
     def _read(self, place: Path, started: float, *, reused: bool = True) -> Environment | None:
         marker = place / "environment.json"
@@ -228,7 +247,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _digest(python: Interpreter, install: Install, source: Path) -> str:
+def archive_key(spec: EnvironmentSpec, source: Path) -> str:
+    """Return what identifies an environment's archive: like its hash, but without looking for an interpreter.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        If a requirements file that the spec names is not there.
+    """
+    return _digest((spec.python,), parse_install(spec.install, source), source)
+
+
+def _digest(python: Sequence[str], install: Install, source: Path) -> str:
     digest = hashlib.sha256()
 
     def add(*parts: str | bytes) -> None:
@@ -236,7 +266,7 @@ def _digest(python: Interpreter, install: Install, source: Path) -> str:
             data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape")
             digest.update(len(data).to_bytes(8, "big") + data)
 
-    add(_FORMAT, python.version, str(python.path), *install.arguments)
+    add(_FORMAT, *python, *install.arguments)
     for file in install.files:
         add(file.name, file.read_bytes())
     if install.project:
