@@ -217,3 +217,17 @@ def test_compiled_code_that_names_its_distribution_is_suspected(bench: Bench, fa
     assert [c.generator for c in candidates] == ["version_pin"] * len(candidates)
     assert "widgets<2" in candidates[0].patch
     assert bench.propose(fail("ValueError", "bad key")) == []
+
+
+def test_all_that_the_project_states_and_imports_can_come_at_once(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "setup.py": "from setuptools import setup\nsetup(name='demo', tests_require=['widgets', 'gadgets>=0.5', 'Sphinx'])\n",
+            "demo.py": "import __main__\nimport _thread\n\n\ndef lazy():\n    import gadgets\n    return gadgets\n",
+            "tests/test_demo.py": "import widgets\n",
+        }
+    )
+    failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
+    candidates = bench.propose(failure)
+    bench.apply(candidates[1])
+    assert installs(bench) == ["pytest", "widgets", "gadgets>=0.5"]

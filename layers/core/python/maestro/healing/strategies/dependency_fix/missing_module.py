@@ -87,6 +87,14 @@ class MissingModule:
                     edits, f"install {option.requirement} for the module {module}: {option.why}", option.prior
                 )
             if found:
+                rest = _stated_and_imported(evidence, Requirement(found[0].requirement).name)
+                if rest and "own files" in found[0].why:
+                    lines = [found[0].requirement, *rest]
+                    yield Proposal(
+                        environment.add(project, evidence.tree, lines),
+                        f"install {', '.join(lines)}: what the project's own files ask for and its sources import",
+                        found[0].prior * 0.85,
+                    )
                 more = list(_companions(evidence, module))
                 if more:
                     lines = [found[0].requirement, *more]
@@ -96,6 +104,23 @@ class MissingModule:
                         f"install {names}: the file that misses {module} imports them, and nothing brings them",
                         found[0].prior * 0.9,
                     )
+
+
+def _stated_and_imported(evidence: Evidence, first: str) -> list[str]:
+    """Everything else that the project states, some source imports, and the environment lacks (at most a dozen)."""
+    imported: set[str] = set()
+    for source in evidence.tree.sources():
+        for module in imported_modules(source.text):
+            candidate = _tabled(evidence, module) or module.partition(".")[0]
+            imported.add(canonical(re.split(r"[<>=!\[;]", candidate)[0]))
+    found: dict[str, str] = {}
+    for requirement in requirements(evidence.tree, evidence.python):
+        name = canonical(requirement.name)
+        wanted = name in imported and name != canonical(first) and not evidence.installed(name)
+        if wanted and requirement.url is None and name not in evidence.own_distributions:
+            pinned = any(s.operator == "==" for s in requirement.specifier)
+            found.setdefault(name, requirement.name if pinned else f"{requirement.name}{requirement.specifier}")
+    return list(found.values())[:12]
 
 
 class NamedRequirement:
