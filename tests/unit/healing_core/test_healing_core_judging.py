@@ -224,6 +224,25 @@ def test_a_test_that_leans_on_others_does_not_refuse_a_repair_of_something_else(
     assert not proof.prove(BROKEN, waiting, trial, BASELINE, *trees)["stable"].passed
 
 
+def test_a_file_is_judged_by_how_its_tests_ended(trees: tuple[Path, Path]) -> None:
+    # given a file that collects now, whose own result sums up a first attempt that the order of a repeat upset
+    file = "tests/test_x.py"
+    broken = failure((file,), exception="ModuleNotFoundError", phase=Phase.COLLECT)
+    baseline = (case(file, Outcome.ERROR, phase=Phase.COLLECT),)
+    summed_up = case(file, Outcome.FAILED)
+    upset = (summed_up, case(A, Outcome.FLAKY), case(B))
+    trial = ran(target=[case(A), case(B)], repeats=[[case(A), case(B)], upset], suite=[case(A), case(B)])
+
+    # when its tests passed on their own, or one did not
+    leaning = proof.prove(broken, candidate(), trial, baseline, *trees, tests=(file,))["stable"]
+    still = dataclasses.replace(trial, repeats=((summed_up, case(A, Outcome.FAILED), case(B)),))
+    failing = proof.prove(broken, candidate(), still, baseline, *trees, tests=(file,))["stable"]
+
+    # then only the latter is not stable
+    assert leaning.passed
+    assert not failing.passed
+
+
 def test_names_of_earlier_rounds_are_known(tmp_path: Path) -> None:
     old = "def test_m(shell):\n    shell.close()\n    assert shell.read() == 1\n"
     before, after = two_trees(tmp_path, {"tests/test_m.py": old}, {"tests/test_m.py": old.replace("read()", "recv()")})
