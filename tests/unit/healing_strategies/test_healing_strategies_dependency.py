@@ -222,8 +222,8 @@ def test_compiled_code_that_names_its_distribution_is_suspected(bench: Bench, fa
 def test_all_that_the_project_states_and_imports_can_come_at_once(bench: Bench, fail: Fail) -> None:
     bench.write(
         {
-            "setup.py": "from setuptools import setup\nsetup(name='demo', tests_require=['widgets', 'gadgets>=0.5', 'Sphinx'])\n",
-            "demo.py": "import __main__\nimport _thread\n\n\ndef lazy():\n    import gadgets\n    return gadgets\n",
+            "setup.py": "from setuptools import setup\nsetup(name='demo', keywords=['paste', 'logging'],\n      tests_require=['widgets', 'gadgets>=0.5', 'Sphinx'])\n",
+            "demo.py": "import __main__\nimport _thread\nimport logging\nimport paste\n\n\ndef lazy():\n    import gadgets\n    return gadgets\n",
             "tests/test_demo.py": "import widgets\n",
         }
     )

@@ -23,6 +23,7 @@ _REQUIREMENT_FILES = (
 )
 _RANGE_LINES = re.compile(r"[\w\]][ \t]*[<>=!]=[^\n]*\n")  # several requirements in one string
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+_WORD_LISTS = {"keywords", "classifiers", "packages", "py_modules", "platforms", "scripts", "provides"}
 _TOX_FACTORS = re.compile(r"^([\w,{}.!-]+):\s+")
 _NAME = re.compile(r"(?m)^Name:[ \t]*(\S+)")
 _VERSION = re.compile(r"(?m)^Version:[ \t]*(\S+)")
@@ -102,7 +103,9 @@ def _ini_lines(text: str, python: tuple[int, int] | None) -> Iterator[str]:
                     found = _TOX_FACTORS.match(line.strip())  # "py27,py34: mock"
                     versions = re.findall(r"py(\d)(\d+)", found[1]) if found else []
                     if python is None or not versions or (str(python[0]), str(python[1])) in versions:
-                        yield line.strip()[found.end() :] if found else line.strip()
+                        rest = line.strip()[found.end() :] if found else line.strip()
+                        # a factor that is no version names a special setting: its range is not everyone's
+                        yield re.split(r"[<>=!~; ]", rest)[0] if found and not versions else rest
 
 
 def _setup_strings(text: str) -> Iterator[str]:
@@ -110,13 +113,28 @@ def _setup_strings(text: str) -> Iterator[str]:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return
+    other = _word_lists(module)
     for node in ast.walk(module):
+        if node in other:
+            continue
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             for item in node.elts:
                 if isinstance(item, ast.Constant) and isinstance(item.value, str) and "::" not in item.value:
                     yield item.value
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(_RANGE_LINES, node.value):
             yield from node.value.splitlines()
+
+
+def _word_lists(module: ast.Module) -> set[ast.AST]:
+    """Nodes of lists of words, which look like lists of requirements."""
+    other: set[ast.AST] = set()
+    for node in ast.walk(module):
+        names = [node.arg or ""] if isinstance(node, ast.keyword) else []
+        if isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        if isinstance(node, (ast.keyword, ast.Assign)) and any(name.lower() in _WORD_LISTS for name in names):
+            other.update(ast.walk(node.value))
+    return other
 
 
 def stated_requirement(

@@ -116,7 +116,7 @@ def _stated_and_imported(evidence: Evidence, first: str) -> list[str]:
     found: dict[str, str] = {}
     for requirement in requirements(evidence.tree, evidence.python):
         name = canonical(requirement.name)
-        wanted = name in imported and name != canonical(first) and not evidence.installed(name)
+        wanted = name in imported and name != canonical(first) and not (evidence.installed(name) or is_stdlib(name))
         if wanted and requirement.url is None and name not in evidence.own_distributions:
             pinned = any(s.operator == "==" for s in requirement.specifier)
             found.setdefault(name, requirement.name if pinned else f"{requirement.name}{requirement.specifier}")
