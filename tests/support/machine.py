@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from maestro.model import Failure, Repair, Run, new_id
 from maestro.orchestration.context import Context
 from maestro.orchestration.dispatch import aggregation_step, healing_step, orchestration_step
-from maestro.orchestration.errors import TransferError
+from maestro.orchestration.errors import AbsentError, BlobNotFoundError, TransferError
 from maestro.orchestration.execution import Execution, Sandbox
 from maestro.orchestration.intake import Intake
 from maestro.orchestration.memory import InMemoryBlobStore, InMemoryRunStore
@@ -58,7 +58,10 @@ class BlobTransfer(Transfer):
 
     def get(self, url: str) -> bytes:
         """Return the object's bytes."""
-        return self._blobs.get(self._key(url, "GET"))
+        try:
+            return self._blobs.get(self._key(url, "GET"))
+        except BlobNotFoundError as problem:
+            raise AbsentError(f"GET of an object: {problem}") from problem
 
     def download(self, url: str, dest: Path) -> None:
         """Write the object to a file."""
@@ -122,9 +125,12 @@ class LocalMachine:
         A folder for environments, uv's cache and unpacked sources.
     concurrency
         How many sandboxes work at once.
+    archives
+        Whether environments also go to the store, as where sandboxes share no disk.
     """
 
-    def __init__(self, cache: Path, *, concurrency: int = 2) -> None:
+    def __init__(self, cache: Path, *, concurrency: int = 2, archives: bool = False) -> None:
+        self._archives = archives
         self._network = network_variables(os.environ)
         self._cache = cache
         self._concurrency = concurrency
@@ -190,7 +196,14 @@ class LocalMachine:
         return _outcome(local, machine, failed)
 
     def _context(self) -> Context:
-        context = Context(Settings(cache=self._cache, concurrency=self._concurrency, network=self._network))
+        context = Context(
+            Settings(
+                cache=self._cache,
+                concurrency=self._concurrency,
+                network=self._network,
+                archive_environments=self._archives,
+            )
+        )
         context.runs = InMemoryRunStore()
         context.blobs = InMemoryBlobStore()
         context.streams = InMemoryStreams()
