@@ -193,11 +193,11 @@ services: {a: {health: /x}}
         ("suites: {a: {matrix: {python: [snake]}}}", "1:22: .*'snake' is not a version"),
         ("suites: {a: {matrix: {A: [%s], B: [%s]}}}" % (("1, " * 20,) * 2), "1:14: the matrix of 'a' makes 400 suites"),
         ("suites: {'a (X=1)': {}, a: {matrix: {X: [1]}}}", r"1:29: two suites are named 'a \(X=1\)'"),
-        ("suites: {a: {adapter: mypy}}", "1:13: .*'kind: type', or 'adapter: pytest'"),
+        ("suites: {a: {adapter: mypy}}", "1:23: .*cannot be 'mypy'; values here: pytest"),
         ("suites: {}", "1:9: 'suites' holds 0 entries; give at least 1"),
         ("suites: {a: {timeout: .inf}}", "1:23: .*write a number"),
         ("suites: {a: {needs: [a]}}", "1:14: these suites wait for each other: 'a' needs 'a'"),
-        ("extends: python-strickt", "1:10: .*did you mean 'python-strict'"),
+        ("extends: python-patent", "1:10: .*did you mean 'python-patient'"),
         ("notifications: {webhooks: [file:///etc/passwd]}", "1:28: .*is not a URL"),
     ],
 )

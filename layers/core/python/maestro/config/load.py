@@ -18,7 +18,7 @@ from maestro.config.document import Document, parse
 from maestro.config.errors import ConfigError, Problem
 from maestro.config.files import read_text
 from maestro.config.requirements import overlay
-from maestro.config.schema import MAX_COMBINATIONS, File, SuiteEnvironment, SuiteSection, default_adapter
+from maestro.config.schema import MAX_COMBINATIONS, File, SuiteEnvironment, SuiteSection
 from maestro.model import EnvironmentSpec, Suite
 
 NAMES = ("maestro.yaml", "maestro.yml")
@@ -206,7 +206,7 @@ def _suite(
     return Suite(
         name=_name(name, combination),
         kind=section.kind,
-        adapter=section.adapter or default_adapter(section.kind),
+        adapter=section.adapter,
         paths=section.paths,
         args=section.args,
         needs=section.needs,

@@ -8,8 +8,8 @@ from maestro.config.config import Config
 from maestro.config.errors import Problem, RenderError
 from maestro.config.requirements import overlay
 from maestro.config.scalars import scalar
-from maestro.config.schema import HealingConfig, Notifications, QualityGates, Section, default_adapter
-from maestro.model import EnvironmentSpec, Suite, SuiteKind
+from maestro.config.schema import HealingConfig, Notifications, QualityGates, Section
+from maestro.model import EnvironmentSpec, Suite
 
 
 def render(config: Config) -> str:
@@ -60,7 +60,7 @@ def _suites(config: Config) -> list[str]:
 
 def _suite(suite: Suite, base: EnvironmentSpec) -> list[str]:
     lines = [f"    kind: {suite.kind.value}", f"    adapter: {suite.adapter}"]
-    if suite.kind is SuiteKind.TEST and suite.adapter == default_adapter(SuiteKind.TEST) and not suite.paths:
+    if not suite.paths:
         lines.append("    # paths: none, so pytest's own configuration decides")
     defaults = {f.name: f.default for f in fields(Suite)}
     for key in ("paths", "args", "needs"):

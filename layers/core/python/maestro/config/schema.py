@@ -22,22 +22,10 @@ from maestro.config.files import inside
 from maestro.config.templates import TEMPLATES
 from maestro.model import RunStatus, Strategy, SuiteKind
 
-# Which kind of check each tool makes; the first tool of a kind is its default.
-ADAPTERS: dict[str, SuiteKind] = {
-    "pytest": SuiteKind.TEST,
-    "mypy": SuiteKind.TYPE,
-    "ruff": SuiteKind.LINT,
-    "build": SuiteKind.BUILD,
-}
 MAX_COMBINATIONS = 64  # suites that one matrix may become
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 _OLDEST = (3, 8)
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
-
-
-def default_adapter(kind: SuiteKind) -> str:
-    """Return the tool that checks ``kind`` when the file names none."""
-    return next(name for name, checks in ADAPTERS.items() if checks is kind)
 
 
 def _root(info: ValidationInfo) -> Path | None:
@@ -164,10 +152,8 @@ class Service(Section):
 class SuiteSection(Section):
     """One set of checks with one tool."""
 
-    kind: SuiteKind = Field(default=SuiteKind.TEST, description="What is checked.", examples=["test"])
-    adapter: Literal["pytest", "mypy", "ruff", "build"] | None = Field(
-        default=None, description="The tool; without it, the usual one of the kind.", examples=["pytest"]
-    )
+    kind: Literal[SuiteKind.TEST] = Field(default=SuiteKind.TEST, description="What is checked.", examples=["test"])
+    adapter: Literal["pytest"] = Field(default="pytest", description="The tool that checks it.", examples=["pytest"])
     paths: tuple[ProjectPath, ...] = Field(
         default=(), description="What to check; empty: the tool's own choice.", examples=[["tests"]]
     )
@@ -198,15 +184,6 @@ class SuiteSection(Section):
         for value in matrix.get("python", ()):
             _python(value)
         return matrix
-
-    @model_validator(mode="after")
-    def _matches(self) -> "SuiteSection":
-        if self.adapter and ADAPTERS[self.adapter] is not self.kind:
-            raise ValueError(
-                f"'{self.adapter}' does not make checks of kind '{self.kind}'; "
-                f"write 'kind: {ADAPTERS[self.adapter]}', or 'adapter: {default_adapter(self.kind)}'"
-            )
-        return self
 
 
 class Thresholds(Section):
