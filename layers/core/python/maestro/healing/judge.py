@@ -117,7 +117,8 @@ def judge(  # noqa: PLR0917 - the order that the contract states
             rejected.append(f"{candidate.id} ({candidate.summary}): {why}")
             continue
         judged.append(_one(failure, candidate, trial, baseline, tree_before, materialise_after, policy))
-    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests) and j.next_failure is None]
+    # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
+    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
     partly = [j for j in judged if j.accepted and j not in complete]
     forward = [j for j in judged if j not in complete and _progress(failure, j)]
     winner: _Judged | None = None
