@@ -21,13 +21,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from maestro.model import Failure, Repair, Run, new_id
 from maestro.orchestration.context import Context
 from maestro.orchestration.dispatch import aggregation_step, healing_step, orchestration_step
-from maestro.orchestration.errors import AbsentError, BlobNotFoundError, TransferError
+from maestro.orchestration.errors import BlobNotFoundError, TransferError
 from maestro.orchestration.execution import Execution, Sandbox
 from maestro.orchestration.intake import Intake
 from maestro.orchestration.memory import InMemoryBlobStore, InMemoryRunStore
 from maestro.orchestration.naming import run_key
 from maestro.orchestration.ports import BlobStore
-from maestro.orchestration.transfer import Transfer
+from maestro.orchestration.transfer import AbsentError, Transfer
 from maestro.registry import pack
 from maestro.settings import Settings, network_variables
 from maestro.streams import InMemoryStreams
