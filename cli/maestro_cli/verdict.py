@@ -23,6 +23,12 @@ _TIERS = {
     Tier.PULL_REQUEST: "propose as a pull request",
     Tier.REPORT: "only reported",
 }
+_EXITS = {  # a run in error needs a closer look
+    str(RunStatus.PASSED): Exit.OK,
+    str(RunStatus.HEALED): Exit.OK,
+    str(RunStatus.FAILED): Exit.FAILURES,
+    str(RunStatus.CANCELLED): Exit.INTERRUPTED,
+}
 _TESTS_SHOWN = 5
 _MESSAGE_LINES = 6
 _DIFF_LINES = 200
@@ -34,13 +40,9 @@ def exit_code(document: Mapping[str, Any], reason: str = "", code: str = "") -> 
 
     ``code`` is the run's stable word for why it ended in error.
     """
-    outcome = document.get("outcome")
-    if outcome in (RunStatus.PASSED, RunStatus.HEALED):
-        return Exit.OK
-    if outcome == RunStatus.CANCELLED:
-        return Exit.INTERRUPTED
-    if outcome == RunStatus.FAILED:
-        return Exit.FAILURES
+    told = _EXITS.get(str(document.get("outcome")))
+    if told is not None:
+        return told
     if code == "no_tests" or reason.startswith(_NO_TESTS):
         return Exit.NOTHING_COLLECTED
     if code in USAGE_CODES:

@@ -1,5 +1,6 @@
 """``maestro init``, ``config check`` and ``config schema``."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,11 @@ from rich.console import Console
 from maestro_cli.errors import UsageError
 from maestro_cli.output import DebugOption, JsonOption, command, plain
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The project's root.", show_default=False)]
+FolderArgument = Annotated[
+    Path,
+    # whether it can be read is told by `folder`, in the words and the JSON of every other error
+    typer.Argument(metavar="PATH", help="The project's root.", show_default=False, readable=False),
+]
 
 group = typer.Typer(no_args_is_help=True, help="Check maestro.yaml, or print its JSON Schema.")
 _NAMES = ("maestro.yaml", "maestro.yml")
@@ -85,4 +90,6 @@ def folder(path: Path) -> Path:
     root = path.absolute()
     if not root.is_dir():
         raise UsageError(f"{path} is {'not a folder' if root.exists() else 'not there'}; name a project's root folder")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be read by you; change its permissions, or run as somebody who may")
     return root

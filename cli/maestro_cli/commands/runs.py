@@ -73,7 +73,7 @@ def show(
                 where=where,
             ),
         )
-        raise typer.Exit(verdict.exit_code(found.document, state.get("reason", "")))
+        raise typer.Exit(verdict.exit_code(found.document, state.get("reason", ""), state.get("code", "")))
 
 
 def cancel(

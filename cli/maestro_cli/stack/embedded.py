@@ -12,14 +12,19 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from maestro_cli.stack import bundle, keyring, ministack, valkey
-from maestro_cli.stack.deploy import ARTIFACTS, Deployer
+from maestro_cli.stack.deploy import ARTIFACTS, Deployer, local_config, session
 from maestro_cli.stack.errors import StackError, StackStartError
 from maestro_cli.stack.folder import Part, Record, StateFolder, clear, rotate, tail
 from maestro_cli.stack.process import ProcessRef, alive, find, start_time, stop
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
 
 _START_TIMEOUT = 30.0  # seconds for one server to answer
 _API_TIMEOUT = 60.0  # seconds for the deployed API's first answer
@@ -113,12 +118,16 @@ class EmbeddedStack:
         with self.folder.locked(_LOCK_WAIT):
             record = self.folder.load()
             record.valkey_password = record.valkey_password or secrets.token_urlsafe(24)
+            before = record.aws.process
             started = self._start_parts(record)
+            restarted = bool(record.deployed) and record.aws.process != before
             if started or not record.started_at:
                 record.started_at = datetime.now(UTC).isoformat(timespec="seconds")
             self._deploy(record)
             self._await_api(record)
             self._ensure_key(record)
+            if restarted:
+                self._settle(record)
             record.versions = {
                 "maestro": installed_version("maestro-cars"),
                 "python": sys.version.split()[0],
@@ -312,6 +321,19 @@ class EmbeddedStack:
                     f" {ministack.log_file(self.folder)}:\n{tail(ministack.log_file(self.folder))}"
                 )
             time.sleep(0.1)
+
+    def _settle(self, record: Record) -> None:
+        """Have the poller end what was at work when the stack was stopped or killed, now and not after its grace."""
+        poller = record.outputs.get("PollerFunctionName")
+        if not poller:
+            return  # a template without runs, as some tests deploy
+        client: LambdaClient = session().client("lambda", endpoint_url=ministack.url(record.aws), config=local_config())
+        try:
+            client.invoke(FunctionName=poller, InvocationType="Event", Payload=b'{"source": "restart"}')
+        except (ClientError, BotoCoreError) as error:
+            raise StackError(
+                f"the poller could not be woken after the restart: {error}; try `maestro up` again"
+            ) from error
 
     def _ensure_key(self, record: Record) -> None:
         """Make an API key for the tenant ``local``, unless the one that is stored still works."""

@@ -141,7 +141,10 @@ def _walked(root: Path) -> set[str]:
 
 
 def _is_venv(folder: Path) -> bool:
-    return (folder / "pyvenv.cfg").is_file()
+    try:
+        return (folder / "pyvenv.cfg").is_file()
+    except PermissionError:
+        return False  # walking into it says so
 
 
 def _excluded(root: Path, name: str) -> bool:
