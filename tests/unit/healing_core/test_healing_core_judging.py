@@ -19,6 +19,8 @@ from maestro.model import (
     Failure,
     Frame,
     GateResult,
+    MutantResult,
+    Mutation,
     Outcome,
     Phase,
     Repair,
@@ -62,7 +64,10 @@ def ran(
     repeats: Sequence[Sequence[CaseResult]] = (),
     suite: Sequence[CaseResult] = (),
 ) -> Trial:
-    return Trial(name, TrialStatus.RAN, target=tuple(target), repeats=tuple(map(tuple, repeats)), suite=tuple(suite))
+    return Trial(
+        name, TrialStatus.RAN, target=tuple(target), repeats=tuple(map(tuple, repeats)), suite=tuple(suite),
+        mutation=Mutation((MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1),), healed=1),
+    )  # fmt: skip
 
 
 BROKEN = failure((A,), exception="AttributeError", attributes={"owner": "collections", "name": "Mapping"})

@@ -20,8 +20,20 @@ from maestro.healing import weakening
 from maestro.healing._configuration import is_configuration
 from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change, changes, is_test_file, parse
+from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.errors import HealingError
-from maestro.model import Candidate, CaseResult, Failure, GateResult, Outcome, Strategy, Trial, TrialStatus
+from maestro.healing.mutation import product_file
+from maestro.healing.mutation_trial import verdict
+from maestro.model import (
+    Candidate,
+    CaseResult,
+    Failure,
+    GateResult,
+    Outcome,
+    Strategy,
+    Trial,
+    TrialStatus,
+)
 
 SESSION = "<session>"
 MAX_FILES = 80
@@ -279,6 +291,20 @@ def provenance(evidence: Evidence) -> GateResult:
     return GateResult(passed=True, detail="no expectation changes")
 
 
+def mutation(evidence: Evidence) -> GateResult:
+    """The healed tests still kill the mutants that the original ones killed; where those could not run, at least one.
+
+    A patch that changes no source leaves the tests as they are, byte for byte.
+    """
+    if not any(change.python for change in evidence.changed):
+        return GateResult(passed=True, detail="no source is changed: the tests are byte for byte what they were")
+    if evidence.trial.mutation is None:
+        said = "no mutants were tried: nothing shows that the tests still notice defects"
+        return GateResult(passed=False, detail=said)
+    edited = [c.path for c in evidence.changed if not (product_file(c.path) or is_configuration(c.path))]
+    return verdict(evidence.trial.mutation, edited)
+
+
 STATIC_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
     "applies": applies,
     "parses": parses,
@@ -292,6 +318,7 @@ RUN_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
     "stable": stable,
     "no_regression": no_regression,
     "nothing_vanished": nothing_vanished,
+    "mutation": mutation,
 }
 
 
@@ -316,7 +343,7 @@ def prove(  # noqa: PLR0917 - the order that the contract states
     with it; ``tests`` the ids that it claims to have made green (default: all of the failure's); ``history`` the
     failures of earlier rounds, whose repairs the patch contains.
     """
-    if failure.regression:
+    if failure.regression and candidate.generator not in CONTRADICTING:
         refused = GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
         return {"diagnosis": refused}
     changed = changes(before, after)
@@ -337,4 +364,18 @@ def prove(  # noqa: PLR0917 - the order that the contract states
         findings=weakening.inspect(before, changed, knowledge),
     )
     chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
-    return {name: gate(evidence) for name, gate in chosen.items()}
+    results = {name: gate(evidence) for name, gate in chosen.items()}
+    if failure.regression:
+        results["diagnosis"] = _contradicted(evidence)
+    return results
+
+
+def _contradicted(evidence: Evidence) -> GateResult:
+    """Where source and tests are untouched and every test passes, the environment was the cause, not the product."""
+    if any(change.python for change in evidence.changed):
+        return GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
+    missing = set(evidence.failure.tests) - set(evidence.tests)
+    if missing:
+        said = f"the other environment does not explain all of the failure: {_listed(missing)}"
+        return GateResult(passed=False, detail=said)
+    return GateResult(passed=True, detail="the same source and the same tests pass in the environment of their time")

@@ -15,12 +15,15 @@ from maestro.model.healing import (
     Candidate,
     Failure,
     GateResult,
+    MutantResult,
+    Mutation,
     Repair,
     RepairStatus,
     Strategy,
     Tier,
     Trial,
     TrialStatus,
+    Unmeasured,
 )
 from maestro.model.ids import new_id
 from maestro.model.results import (
@@ -58,6 +61,8 @@ __all__ = [
     "Frame",
     "GateResult",
     "MaestroError",
+    "MutantResult",
+    "Mutation",
     "Outcome",
     "Phase",
     "Repair",
@@ -72,6 +77,7 @@ __all__ = [
     "Tier",
     "Trial",
     "TrialStatus",
+    "Unmeasured",
     "dump",
     "dump_json",
     "failing",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from maestro.model.results import CaseResult, Facts
 from maestro.model.runs import ErrorKind, Severity
@@ -38,7 +39,12 @@ class RepairStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Failures of one cause. ``tests`` are the ids that fail for it; ``signature`` is stable from run to run."""
+    """Failures of one cause. ``tests`` are the ids that fail for it; ``signature`` is stable from run to run.
+
+    ``flaky`` says that they also passed in the same run. ``diagnosis`` holds what experiments showed: ``verdict``
+    ("order", "timing", "random", "broken", "brittle" or "unknown"), ``words``, ``victims``, ``polluters``, ``changes``
+    (state that leaks), ``order`` and ``stress`` (the runs that reveal it); ``experiments`` each run's tally.
+    """
 
     id: str
     kind: ErrorKind
@@ -51,6 +57,9 @@ class Failure:
     facts: Facts
     regression: bool = False
     suspects: tuple[Mapping[str, str], ...] = ()  # {"file", "function", "commit", "subject", "why"}, likeliest first
+    flaky: bool = False
+    experiments: tuple[Mapping[str, Any], ...] = ()
+    diagnosis: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,54 @@ class TrialStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MutantResult:
+    """One defect put into product code, and whether the healed tests noticed.
+
+    ``killed`` means that one of them failed, or ran out of time; ``reached`` that they certainly ran the place;
+    ``lost`` that the tests as they were before the patch noticed it, and do not with the patch.
+    """
+
+    file: str
+    line: int
+    description: str
+    killed: bool
+    seconds: float
+    reached: bool = True
+    lost: bool = False
+
+
+class Unmeasured(StrEnum):
+    """Why no mutants were run."""
+
+    NOTHING_COVERED = "nothing_covered"  # the tests enter no function of the product
+    NOTHING_TO_MUTATE = "nothing_to_mutate"  # nothing in those functions can be mutated
+    UNSTEADY = "unsteady"  # by themselves, and while it is noted what they enter, the tests do not pass
+    TOO_SLOW = "too_slow"  # the tests take too long to be run several times
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What mutants showed.
+
+    ``healed`` counts the tests whose original could not run, ``compared`` those that could be run on the mutants before
+    the patch too (only where one survived); ``asserting`` says whether the healed tests claim anything at all.
+    """
+
+    mutants: tuple[MutantResult, ...] = ()
+    healed: int = 0
+    compared: int = 0
+    asserting: bool = True
+    unmeasured: Unmeasured | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What happened to a candidate in its sandbox.
 
     ``target`` are the results of the failure's tests; ``repeats`` those of the further, shuffled runs; ``suite`` of
-    the whole affected suite (empty when ``target`` did not get better).
+    the whole affected suite (empty when ``target`` did not get better); ``mutation`` what mutants showed (None when no
+    test became steadily green).
     """
 
     candidate: str
@@ -96,6 +148,12 @@ class Trial:
     repeats: tuple[tuple[CaseResult, ...], ...] = ()
     suite: tuple[CaseResult, ...] = ()
     seconds: float = 0.0
+    mutation: Mutation | None = None
+
+    @property
+    def mutants(self) -> tuple[MutantResult, ...]:
+        """The mutants that were run."""
+        return self.mutation.mutants if self.mutation is not None else ()
 
 
 @dataclass(frozen=True, slots=True)

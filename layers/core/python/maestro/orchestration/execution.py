@@ -5,6 +5,7 @@ tenant for its whole life.
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import shutil
@@ -20,8 +21,10 @@ import urllib3
 
 from maestro.adapters import Adapter, adapter_for
 from maestro.config import ConfigError, load_config
+from maestro.healing import mutation, mutation_trial
 from maestro.model import (
     CaseResult,
+    Mutation,
     Outcome,
     Phase,
     Suite,
@@ -62,6 +65,7 @@ WHOLE_SUITE_SECONDS = 8.0
 KEPT_SOURCES = 8
 MARGIN_SECONDS = 10.0
 TRACED_TESTS = 10
+MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
 MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
 
 
@@ -178,7 +182,47 @@ class Sandbox:
                 environment = self._environment(suite, workspace.source, order.archive)
             except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            return self._prove(order, suite, environment, workspace.source, deadline)
+            trial = self._prove(order, suite, environment, workspace.source, deadline)
+            if not trial.repeats:
+                return trial
+            return replace(
+                trial, mutation=self._mutants(order, suite, environment, (tree, workspace.source), trial, deadline)
+            )
+
+    def _mutants(  # noqa: PLR0917 - called once
+        self,
+        order: TrialOrder,
+        suite: Suite,
+        environment: Environment,
+        trees: tuple[Path, Path],
+        trial: Trial,
+        deadline: float,
+    ) -> Mutation | None:
+        """See whether the tests that became green notice defects in what they cover."""
+
+        def run(
+            tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float
+        ) -> tuple[CaseResult, ...]:
+            with Workspace(tree, environment=environment) as workspace:
+                if mutant is not None:
+                    mutation.write(workspace.source, mutant)
+                done = self._adapter(suite).run(
+                    workspace, environment, suite, tests=tests, collection=None, trace=trace, deadline=deadline
+                )
+            return done.results
+
+        now = time.monotonic()
+        setting = mutation_trial.Setting(
+            before=trees[0],
+            after=trees[1],
+            earlier=order.before,
+            first=trial.suite,
+            target=trial.target,
+            repeats=trial.repeats,
+            seed=int(hashlib.sha256(order.patch.encode()).hexdigest()[:8], 16),
+            until=now + min(MUTANT_SECONDS, max(0.0, deadline - now) / 4),
+        )
+        return mutation_trial.experiment(setting, run)
 
     def _prove(self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float) -> Trial:
         def run(tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
