@@ -47,12 +47,14 @@ class Run(Protocol):
 
 
 def experiment(setting: Setting, run: Run) -> Mutation | None:
-    """Run mutants; None where there is nothing to ask: no test became green, or no source changed."""
+    """Run mutants; None where there is nothing to ask: no test is green, or no source changed."""
     started = time.monotonic()
     changed = [c for c in changes(setting.before, setting.after) if c.python]
-    chosen = choose(setting, changed) if changed else None
-    if chosen is None or not chosen.all:
+    if not changed or not any(r.outcome in GREEN for r in setting.target):
         return None
+    chosen = choose(setting, changed)
+    if not chosen.all:
+        return Mutation(unmeasured=Unmeasured.UNSTEADY)
     trial = _Experiment(setting, run, chosen, {c.path for c in changed})
     unmeasured = trial.measure()
     return Mutation(
