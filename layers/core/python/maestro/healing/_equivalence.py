@@ -37,6 +37,7 @@ from maestro.healing._forms import (
     same_words,
     shown,
 )
+from maestro.healing._restoring import narrower
 
 _LAZY_VIEWS = frozenset(
     {"map", "filter", "zip", "range", "keys", "values", "items", "iterkeys", "itervalues", "iteritems"}
@@ -154,6 +155,8 @@ class Comparer:
         left = list(new.decorator_list)
         for decorator in old.decorator_list:
             match = next((d for d in left if self._quietly(decorator, d) is None), None)
+            if match is None and self.tests:
+                match = next((d for d in left if narrower(decorator, d)), None)
             if match is not None:
                 left.remove(match)
             elif not (self.tests and re.search(r"\b(skip|xfail|skipIf|skipUnless|skipif)\b", ast.unparse(decorator))):

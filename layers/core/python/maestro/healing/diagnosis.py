@@ -50,6 +50,7 @@ _NETWORK = re.compile(
 _MAX_SUSPECTS = 5
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
+_UNSTEADY = frozenset({"order", "timing", "random"})
 _WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
 
 
@@ -78,13 +79,57 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     facts = failure.facts
     if failure.regression or _NETWORK.search(facts.message):
         return frozenset()
-    if _time_bound(failure, project):
-        return _WAITING
+    if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
+        return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
     if is_assertion(facts):
         return _ENVIRONMENTAL
     if _short(facts.exception) in _SYNTAX:
         return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})
     return _ENVIRONMENTAL | _EDITING | {Strategy.FLAKY_STABILIZATION}
+
+
+def _short(exception: str) -> str:
+    return exception.rsplit(".", 1)[-1]
+
+
+def _unsteady(failure: Failure) -> bool:
+    """Whether experiments showed that the failure comes and goes, and how to make it come."""
+    return failure.diagnosis.get("verdict") in _UNSTEADY and bool(failure.diagnosis.get("stress"))
+
+
+def timed(failure: Failure, project: Project) -> bool:
+    """Whether a failure may have to do with time: it ran out of it, or a failing test waits for it to pass."""
+    if _TIME_ERRORS.search(_short(failure.facts.exception)) or failure.facts.message.startswith("Timeout >"):
+        return True
+    return any(_TIME_WORDS.search(ast.unparse(node)) for _, node in _test_source(failure, project))
+
+
+def shares_state(failure: Failure, project: Project) -> bool:
+    """Whether a failed assertion's test uses a mutable object that other tests of its module use as well.
+
+    That is a list, dict, set or other made object of the module, or a fixture made once for several tests.
+    """
+    if not is_assertion(failure.facts):
+        return False
+    for module, test in _test_source(failure, project):
+        shared = {
+            target.id
+            for node in module.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Dict, ast.Set, ast.Call))
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        shared |= {
+            node.name
+            for node in module.body
+            if isinstance(node, ast.FunctionDef) and any("scope=" in ast.unparse(d) for d in node.decorator_list)
+        }
+        used = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)} | {
+            n.arg for n in ast.walk(test) if isinstance(n, ast.arg)
+        }
+        if shared & used:
+            return True
+    return False
 
 
 def _short(exception: str) -> str:
@@ -111,7 +156,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     facts = failure.facts
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
         return None
-    if _time_bound(failure, project):
+    if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return None
     if is_assertion(facts):
         return _asserted(facts, project, failure, changes)

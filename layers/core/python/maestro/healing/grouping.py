@@ -224,6 +224,39 @@ def _severity(facts: Facts, tests: int, all_results: int) -> Severity:
     return Severity.MEDIUM if tests > 1 else Severity.LOW
 
 
+def group_flaky(results: Iterable[CaseResult], suite: str) -> list[Failure]:
+    """Group the flaky results by file: what makes the tests of a file flaky is mostly what they share.
+
+    The ids say which tests of the file are flaky, so that those left by a repair are another group.
+    """
+    files: dict[str, list[CaseResult]] = {}
+    for result in results:
+        if result.outcome is Outcome.FLAKY and "::" in result.id:
+            files.setdefault(result.file or result.id.partition("::")[0], []).append(result)
+    found = []
+    for file, members in sorted(files.items()):
+        tests = tuple(dict.fromkeys(member.id for member in members))
+        facts = facts_of(members[0])
+        first = _first_line(facts.message) or members[0].message or "it failed"
+        key = f"flaky:{file}:{','.join(sorted({without_parameters(t) for t in tests}))}"
+        more = f" (and {len(tests) - 1} more of {file})" if len(tests) > 1 else ""
+        found.append(
+            Failure(
+                id=hashlib.sha256(f"{suite}\0{key}".encode()).hexdigest()[:12],
+                kind=_kind(facts),
+                severity=Severity.LOW,
+                signature=f"flaky:{file}",
+                cause=f"{tests[0]}{more} fails and passes by turns: {first}",
+                tests=tests,
+                suite=suite,
+                message=members[0].message or facts.message,
+                facts=facts,
+                flaky=True,
+            )
+        )
+    return found
+
+
 def group(results: Iterable[CaseResult], suite: str, *, durations: Mapping[str, float] | None = None) -> list[Failure]:
     """Group failing results by cause: the earliest phase first, then the widest, then the quickest to run again.
 

@@ -177,9 +177,12 @@ def _green(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, .
     """Return the ids that a trial made green: those of the failure, and single tests of a file that collects now."""
     found: dict[str, None] = {}
     ids = {result.id for result in trial.target}
+    unsteady = failure.flaky or bool(failure.diagnosis.get("stress"))
     for test in failure.tests:
         if proof.status(trial.target, test) == "passed":
-            found[test] = None
+            # One run says nothing of a test that comes and goes: it counts where every run was green.
+            if not unsteady or all(proof.green_again(results, test, candidate.strategy) for results in trial.repeats):
+                found[test] = None
         elif test not in ids and test != proof.SESSION:
             inside = [r.id for r in trial.target if r.id.startswith(test + "::")]
             found |= dict.fromkeys(
@@ -199,7 +202,12 @@ def _rank(failure: Failure | None) -> tuple[int, int]:
 
 def _progress(failure: Failure, judged: _Judged) -> bool:
     """Whether a step is worth keeping: sound, the old cause gone, and what fails now is fewer or later."""
-    if judged.next_failure is None or not judged.gates or not all(gate.passed for gate in judged.gates.values()):
+    if (
+        failure.flaky
+        or judged.next_failure is None
+        or not judged.gates
+        or not all(gate.passed for gate in judged.gates.values())
+    ):
         return False
     failing = grouping.group(judged.trial.target, failure.suite)
     if any(f.signature == failure.signature for f in failing):

@@ -18,6 +18,7 @@ from maestro.healing import _configuration, _scans
 from maestro.healing._equivalence import Comparer
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._names import stdlib_gone
+from maestro.healing._restoring import HELPERS, autouse, restoring
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
 from maestro.model import Failure
 
@@ -260,6 +261,9 @@ def _inserted(
     own, foreign = _imported(after, knowledge)
     bound |= own
     for node, inside in nodes:
+        if autouse(node):
+            yield from _added_fixture(path, node, bound, inside=inside)
+            continue
         scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if inside and not _harmless_inside(node, foreign):
             shown = " ".join(ast.unparse(node).split())[:80]
@@ -275,6 +279,17 @@ def _inserted(
                 yield Finding("mocks_product", path, inner.lineno, detail)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in bound:
             yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
+
+
+def _added_fixture(path: str, node: ast.AST, bound: set[str], *, inside: bool) -> Iterator[Finding]:
+    """Judge a fixture that tests get without asking: it may give state back, and do nothing else."""
+    name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
+    if inside or not restoring(node) or bound & HELPERS:
+        yield Finding(
+            "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"
+        )
+    elif name in bound:
+        yield Finding("overwritten_name", path, line, f"{name} is defined again")
 
 
 def _harmless_inside(node: ast.AST, foreign: set[str]) -> bool:

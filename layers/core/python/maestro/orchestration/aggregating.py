@@ -6,8 +6,8 @@ from typing import Any
 
 from maestro.aggregation import SuiteVerdict, Verdict, merge, update, verdict
 from maestro.config import Config
-from maestro.healing.grouping import group
-from maestro.model import Failure, Run, SuiteResult, dump_json, load_json
+from maestro.healing.grouping import group, group_flaky
+from maestro.model import Failure, Run, Strategy, SuiteResult, dump_json, load_json
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key, slug
 from maestro.orchestration.orders import Desk
@@ -16,6 +16,7 @@ from maestro.orchestration.steps import State, cancelled, load_stored_config, re
 
 MAX_PASSES = 6
 MAX_GROUPS = 40
+STEADYING = frozenset({Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Aggregating:
         config = load_stored_config(self.blobs, tenant, run_id, pass_no)
         found = self._verdict(config, tenant, run_id, pass_no)
         self.blobs.put(pass_key(tenant, run_id, pass_no, "verdict.json"), dump_json(found))
-        failures = self._grouped(run, found)
+        failures = self._grouped(run, config, found)
         self.runs.put_failures(tenant, run_id, pass_no, failures)
         if pass_no == 0:
             known = self.runs.get_statistics(tenant, run.project)
@@ -50,15 +51,29 @@ class Aggregating:
         groups = self._untried(run, config, failures, state)
         return {**base, "groups": groups, "heal": bool(groups), "again": False}
 
-    def _grouped(self, run: Run, found: Verdict) -> list[Failure]:
-        """Group the pass's failures; one that an earlier pass has diagnosed keeps what was found."""
+    def _grouped(self, run: Run, config: Config, found: Verdict) -> list[Failure]:
+        """Group the pass's failures; one that an earlier pass has diagnosed keeps what was found.
+
+        Flaky tests are grouped too where a strategy is allowed that may steady them.
+        """
+        steadying = run.heal and config.healing.enabled and STEADYING & set(config.healing.strategies)
         known = {f.id: f for f in self.runs.list_failures(run.tenant, run.id)}
         return [
-            replace(f, regression=known[f.id].regression, suspects=known[f.id].suspects, cause=known[f.id].cause)
+            replace(
+                f,
+                regression=known[f.id].regression,
+                suspects=known[f.id].suspects,
+                cause=known[f.id].cause,
+                diagnosis=known[f.id].diagnosis,
+                experiments=known[f.id].experiments,
+            )
             if f.id in known
             else f
             for suite in found.suites
-            for f in group(suite.results, suite.suite)
+            for f in (
+                *group(suite.results, suite.suite),
+                *(group_flaky(suite.results, suite.suite) if steadying else ()),
+            )
         ]
 
     def _verdict(self, config: Config, tenant: str, run_id: str, pass_no: int) -> Verdict:

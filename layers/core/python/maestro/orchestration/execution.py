@@ -36,9 +36,12 @@ from maestro.model import (
     load_json,
 )
 from maestro.orchestration.errors import OrderError, WrongTenantError
+from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import (
     ChunkOrder,
     EnvironmentArchive,
+    ExperimentAnswer,
+    ExperimentOrder,
     PrepareAnswer,
     PrepareOrder,
     ServicesOrder,
@@ -123,6 +126,20 @@ class Sandbox:
         started = time.monotonic()
         trial = self._try(order, started + order.seconds)
         return replace(trial, seconds=round(time.monotonic() - started, 3))
+
+    def experiment(self, order: ExperimentOrder) -> ExperimentAnswer:
+        """Run tests in other orders, alone or under load, and tell how they fared and what they left changed."""
+        started = time.monotonic()
+        try:
+            with self._tree(order.source) as tree:
+                environment = self._environment(order.suite, tree, order.archive)
+                place = Laboratory(
+                    self._adapter(order.suite), environment, order.suite, tree, started + order.seconds
+                )
+                observations = tuple(place.observe(experiment) for experiment in order.experiments)
+        except (EnvironmentBuildError, PatchError) as error:
+            return ExperimentAnswer(error=str(error), seconds=round(time.monotonic() - started, 3))
+        return ExperimentAnswer(observations, seconds=round(time.monotonic() - started, 3))
 
     def check_services(self, order: ServicesOrder) -> dict[str, object]:
         """Ask each service's health URL; healthy means that all answered 2xx."""
@@ -254,7 +271,20 @@ class Sandbox:
             for seed in range(1, order.repeats if repeats else 2)
             if time.monotonic() < deadline - MARGIN_SECONDS
         ]
+        repeats += self._stressed(order, suite, environment, tree, deadline)
         return replace(trial, suite=whole, repeats=tuple(repeats))
+
+    def _stressed(
+        self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float
+    ) -> list[tuple[CaseResult, ...]]:
+        """Repeat the runs that revealed a flaky test; a run that there was no time for counts as a failed one."""
+        place = Laboratory(self._adapter(suite), environment, suite, tree, deadline)
+        done: list[tuple[CaseResult, ...]] = []
+        for experiment in order.stress:
+            for _ in range(experiment.repeat):
+                in_time = time.monotonic() < deadline - MARGIN_SECONDS
+                done.append(_about(order.tests, place.once(experiment)[0]) if in_time else ())
+        return done
 
     def _adapter(self, suite: Suite) -> Adapter:
         if suite.adapter not in self._adapters:
@@ -375,6 +405,11 @@ class Execution:
             TrialOrder,
             Sandbox.try_candidate,
             lambda a: summary(candidate=a.candidate, status=a.status, seconds=a.seconds),
+        ),
+        "experiment": _Action(
+            ExperimentOrder,
+            Sandbox.experiment,
+            lambda a: summary(experiments=len(a.observations), error=a.error, seconds=a.seconds),
         ),
         "check_services": _Action(ServicesOrder, Sandbox.check_services, lambda a: a),
     }

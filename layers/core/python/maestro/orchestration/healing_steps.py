@@ -14,7 +14,8 @@ from maestro.config import Config, load_config
 from maestro.healing.base import Project
 from maestro.healing.candidates import propose
 from maestro.healing.combine import squash
-from maestro.healing.diagnosis import diagnose, healable
+from maestro.healing.diagnosis import diagnose, healable, shares_state, timed
+from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
 from maestro.healing.judge import Judgement, Policy, judge
 from maestro.model import (
     Candidate,
@@ -32,7 +33,7 @@ from maestro.model import (
 from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key
-from maestro.orchestration.orders import Desk, TrialOrder
+from maestro.orchestration.orders import Desk, ExperimentAnswer, ExperimentOrder, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
 from maestro.orchestration.steps import (
@@ -48,6 +49,7 @@ from maestro.registry import Workspace
 MAX_CANDIDATES = 8
 REPEATS = 3
 TRIAL_SECONDS = 800.0
+EXPERIMENT_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ class HealingSteps:
             "concurrency": self.concurrency,
             "candidates": [],
             "count": 0,
+            "experiments": [],
+            "asked": 0,
+            "step": int(state.get("step", 0)),
         }
         if run.cancel_requested:
             return out
@@ -99,7 +104,12 @@ class HealingSteps:
         with self.sources.checkout(run.source, base, *memory.patches) as tree:
             config = load_config(tree)
             project = self._project(run, state["pass"], tree, config, memory.failure.suite)
-            failure = diagnose(memory.failure, project, run.changes)
+            found = memory.failure
+            if memory.round == 1:
+                found, asked = self._found_out(run, state, key, found, project)
+                if asked:
+                    return {**out, **self._ask(run, state, key, base, config, found, asked)}
+            failure = diagnose(found, project, run.changes)
             allowed = healable(failure, project) & set(config.healing.strategies)
             candidates = propose(failure, project, strategies=allowed, limit=MAX_CANDIDATES) if allowed else []
         if memory.round == 1:
@@ -121,6 +131,7 @@ class HealingSteps:
                 repeats=REPEATS,
                 seconds=TRIAL_SECONDS,
                 archive=archive,
+                stress=stress(failure),
             )
             out["candidates"].append(desk.issue(_trial_key(key, memory.round, candidate), order))
         out["count"] = len(candidates)
@@ -162,6 +173,56 @@ class HealingSteps:
             return _judged(state, "healed" if verdict.verdict == "healed" else "partly", memory.round)
         self._show(run, memory.first, "no repair survived the proof" if candidates else "nothing to try")
         return _judged(state, "exhausted", memory.round)
+
+    # ------------------------------------------------------------------ experiments
+
+    def _found_out(
+        self, run: Run, state: Mapping[str, Any], key: str, failure: Failure, project: Project
+    ) -> tuple[Failure, list[Experiment]]:
+        """Read what experiments have told so far; return the failure with it, and what is still to be found out."""
+        ground = Ground(
+            results=self._suite_results(run, state["pass"], failure.suite),
+            timed=timed(failure, project),
+            shared=shares_state(failure, project),
+            cores=self.concurrency,
+        )
+        told = [self._told(key, step) for step in range(int(state.get("step", 0)))]
+        asked = plan(failure, ground, told)
+        return (failure, asked) if asked else (conclude(failure, told), [])
+
+    def _ask(  # noqa: PLR0917 - what an order is made of
+        self,
+        run: Run,
+        state: Mapping[str, Any],
+        key: str,
+        base: str,
+        config: Config,
+        failure: Failure,
+        experiments: Sequence[Experiment],
+    ) -> State:
+        """Order the experiments of one step, each in a sandbox of its own."""
+        step = int(state.get("step", 0))
+        suite = next(s for s in config.suites if s.name == failure.suite)
+        source = order_source(self.blobs, run, base)
+        archive = read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite)
+        desk = Desk(self.blobs)
+        issued = [
+            desk.issue(
+                _experiment_key(key, step, number),
+                ExperimentOrder(source, suite, (experiment,), EXPERIMENT_SECONDS, archive),
+            )
+            for number, experiment in enumerate(experiments)
+        ]
+        self._show(run, failure, f"finding out why, step {step + 1}, {len(issued)} experiments")
+        return {"experiments": issued, "asked": len(issued), "step": step + 1}
+
+    def _told(self, key: str, step: int) -> list[Observation]:
+        """Return the answers to one step's experiments; a sandbox that broke off told nothing."""
+        prefix = f"{key}/experiments-{step}/"
+        numbers = sorted(int(k.removeprefix(prefix).partition(".")[0]) for k in self.blobs.list(prefix)
+                         if k.endswith(".order.json"))  # fmt: skip
+        answers = [Desk(self.blobs).answer(_experiment_key(key, step, n), ExperimentAnswer) for n in numbers]
+        return [o for answer in answers if answer is not None for o in answer.observations]
 
     # ------------------------------------------------------------------ helpers
 
@@ -283,6 +344,10 @@ def _heal_key(state: Mapping[str, Any]) -> str:
 
 def _round_key(key: str, round_no: int) -> str:
     return f"{key}/round-{round_no}"
+
+
+def _experiment_key(key: str, step: int, number: int) -> str:
+    return f"{key}/experiments-{step}/{number}"
 
 
 def _trial_key(key: str, round_no: int, candidate: Candidate) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro.healing.experiments import Experiment, Observation
 from maestro.model import CaseResult, Collection, EnvironmentFacts, Suite, dump_json, load_json
 from maestro.orchestration.ports import BlobStore
 
@@ -85,6 +86,27 @@ class TrialOrder:
     repeats: int
     seconds: float
     archive: EnvironmentArchive = field(default_factory=EnvironmentArchive)
+    stress: tuple[Experiment, ...] = ()  # the runs that revealed what is flaky: each must come out clean
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentOrder:
+    """Run a suite's tests in the ways that the experiments state. ``seconds`` limits the whole of it."""
+
+    source: Source
+    suite: Suite
+    experiments: tuple[Experiment, ...]
+    seconds: float
+    archive: EnvironmentArchive = field(default_factory=EnvironmentArchive)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentAnswer:
+    """What the experiments showed; ``error`` says why there is nothing to see."""
+
+    observations: tuple[Observation, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from maestro.aggregation import Verdict, evaluate
 from maestro.aggregation.reports import ARTIFACTS, document, write_reports
 from maestro.model import (
     EnvironmentFacts,
+    Failure,
     Outcome,
     Repair,
     RepairStatus,
@@ -160,6 +161,7 @@ class Recording:
     def _report(self, run: Run, first: Verdict, pass_no: int) -> None:
         failures = list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
         repairs = self._repairs(run.tenant, run.id)
+        failures, first = _flaky_told(failures, repairs, first)
         last = read_verdict(self.blobs, run.tenant, run.id, pass_no) if pass_no else first
         files = dict(ARTIFACTS)
         if self.blobs.exists(run_key(run.tenant, run.id, "report", "repairs.patch")):
@@ -204,6 +206,18 @@ class Recording:
             self.streams.publish("results", event)
         except StreamsUnavailable as error:
             logger.warning("The results stream is out of reach (%s); run %s is stored all the same.", error, run.id)
+
+
+def _flaky_told(
+    failures: Sequence[Failure], repairs: Sequence[Repair], verdict: Verdict
+) -> tuple[list[Failure], Verdict]:
+    """Tell why tests are flaky where they are named as flaky; a failure of the run are they only when repaired."""
+    healed = {f for repair in repairs if _delivered(repair) for f in repair.failures}
+    why = {test: f.diagnosis.get("words", "") for f in failures if f.flaky for test in f.tests}
+    told = tuple(
+        replace(case, why=f"{case.why}; {why[case.id]}") if why.get(case.id) else case for case in verdict.flaky
+    )
+    return [f for f in failures if not f.flaky or f.id in healed], replace(verdict, flaky=told)
 
 
 def _delivered(repair: Repair) -> bool:

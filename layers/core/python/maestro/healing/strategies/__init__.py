@@ -14,6 +14,8 @@ from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKe
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
+from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
+from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
 
@@ -36,6 +38,8 @@ def generators() -> list[Generator]:
         MissingModule(),
         NamedRequirement(),
         MissingPlugin(),
+        NarrowScope(),
+        RestoreState(),
         VersionPin(),
         FamilyPin(),
     ]

@@ -1,0 +1,189 @@
+# ruff: noqa: D102, ARG002 - hooks: pytest documents them, and passes arguments by name
+"""A pytest plugin for experiments: runs tests in a stated order, and notes which shared state each test changes.
+
+Standard library only, Python 3.8 and pytest 3 and later. It is told what to do by a JSON file whose path is in the
+variable ``MAESTRO_EXPERIMENT``: ``order`` (ids; others follow in their own order), ``record`` (bool), ``root`` and
+``out``, the file to which it adds one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
+Each change has ``module``, ``path`` ("NAME" or "Class.attribute"), ``how`` ("inside", "rebound", "added" or
+"removed"), ``type``, ``deep`` (what it holds changed too), ``plain`` (it holds only builtin data) and ``also``: other
+modules in which the same object has that name. The modules "os.environ", "os.getcwd" and "logging" stand for those.
+"""
+
+import json
+import logging
+import os
+import sys
+import types
+
+import pytest
+
+_NODES = 20000
+_DEPTH = 6
+_CONTAINERS = (list, dict, set)
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), range, slice)
+_CODE = (
+    types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, staticmethod,
+    classmethod, property,
+)  # fmt: skip
+
+
+class Print(object):
+    """What an object held at one moment. It keeps the object, so that no other can get its identity."""
+
+    def __init__(self, value, budget):
+        self.value, self.kind = value, type(value).__name__
+        self.plain = True
+        self.shallow = self.top(value)
+        self.whole = self.inside(value, _DEPTH, budget)
+
+    @staticmethod
+    def top(value):
+        if isinstance(value, dict):
+            return [(_key(k), id(v)) for k, v in list(value.items())]
+        if isinstance(value, (list, set)):
+            found = [id(v) for v in list(value)]
+            return sorted(found) if isinstance(value, set) else found
+        return None
+
+    def inside(self, value, depth, budget):
+        budget[0] -= 1
+        if isinstance(value, _PLAIN):
+            return (type(value).__name__, repr(value)[:2000])
+        if depth <= 0 or budget[0] <= 0:
+            return ("deep", id(value))
+        kind = type(value)
+        if kind is dict:
+            return ("dict", [(_key(k), self.inside(v, depth - 1, budget)) for k, v in list(value.items())])
+        if kind in (list, tuple):
+            return (kind.__name__, [self.inside(v, depth - 1, budget) for v in list(value)])
+        if kind in (set, frozenset):
+            return (kind.__name__, sorted(repr(self.inside(v, depth - 1, budget)) for v in list(value)))
+        self.plain = False
+        return ("object", id(value))
+
+
+def _key(key):
+    return repr(key)[:200] if isinstance(key, _PLAIN) or type(key) is tuple else id(key)
+
+
+class State(object):
+    """The shared state of the project's modules, and of the process, at one moment."""
+
+    def __init__(self, root):
+        budget = [_NODES]
+        self.prints, self.environ, self.cwd = {}, dict(os.environ), _cwd()
+        for name, module in sorted(sys.modules.items(), key=lambda item: item[0]):
+            file = getattr(module, "__file__", None)
+            if type(module) is types.ModuleType and isinstance(file, str) and os.path.realpath(file).startswith(root):
+                self.take(name, "", vars(module), budget)
+        self.loggers = {}
+        for name, logger in [("", logging.getLogger()), *sorted(logging.Logger.manager.loggerDict.items())]:
+            if isinstance(logger, logging.Logger):
+                self.loggers[name] = (logger.level, list(logger.handlers), logger.disabled, logger.propagate)
+
+    def take(self, module, prefix, names, budget):
+        for name, value in list(names.items()):
+            if name.startswith(("__", "@py")) or budget[0] <= 0:
+                continue
+            if isinstance(value, type):
+                if not prefix and value.__module__ == module and value.__qualname__ == name:
+                    self.take(module, name + ".", vars(value), budget)
+            elif not isinstance(value, _CODE):
+                self.prints[(module, prefix + name)] = Print(value, budget)
+
+    def changes(self, later):
+        """List what differs in ``later``; one entry for an object that several modules name."""
+        found, seen = [], {}
+        for key in sorted(set(self.prints) | set(later.prints)):
+            old, new = self.prints.get(key), later.prints.get(key)
+            change = _change(old, new)
+            if change is None:
+                continue
+            change.update(module=key[0], path=key[1], also=[])
+            if change["how"] == "inside" and id(new.value) in seen:
+                seen[id(new.value)]["also"].append([key[0], key[1]])
+                continue
+            if new is not None:
+                seen[id(new.value)] = change
+            found.append(change)
+        names = sorted(n for n in set(self.environ) | set(later.environ) if self.environ.get(n) != later.environ.get(n))
+        names = [name for name in names if name not in ("PYTEST_CURRENT_TEST", "MAESTRO_EXPERIMENT")]
+        if names:
+            found.append({"module": "os.environ", "path": ",".join(names)[:500], "how": "inside", "type": "environ"})
+        if self.cwd != later.cwd:
+            found.append({"module": "os.getcwd", "path": "", "how": "rebound", "type": "str"})
+        for name in sorted(set(self.loggers) & set(later.loggers)):
+            old, new = self.loggers[name], later.loggers[name]
+            for place, what in enumerate(("level", "handlers", "disabled", "propagate")):
+                if old[place] != new[place]:
+                    found.append({"module": "logging", "path": name, "how": "rebound", "type": what})
+        return found
+
+
+def _change(old, new):
+    if old is None or new is None:
+        return {"how": "added" if old is None else "removed", "type": (new or old).kind, "deep": False, "plain": True}
+    plain = old.plain and new.plain
+    if old.value is not new.value:
+        same = isinstance(old.value, _PLAIN) and old.whole == new.whole
+        return None if same else {"how": "rebound", "type": new.kind, "deep": False, "plain": plain}
+    if old.whole == new.whole and old.shallow == new.shallow:
+        return None
+    if not isinstance(new.value, _CONTAINERS):
+        return None
+    # The items themselves are the same, or others: a copy of the container brings them back, or does not.
+    return {"how": "inside", "type": new.kind, "deep": old.shallow == new.shallow or _items_changed(old, new),
+            "plain": plain}  # fmt: skip
+
+
+def _items_changed(old, new):
+    """Whether something that the container held before, and may hold again, has changed inside."""
+    if old.whole[0] == "dict":
+        later = dict(new.whole[1])
+        return any(key in later and later[key] != value for key, value in old.whole[1])
+    if old.whole[0] == "list":
+        later = {key: new.whole[1][place] for place, key in enumerate(new.shallow)}
+        return any(key in later and later[key] != old.whole[1][place] for place, key in enumerate(old.shallow))
+    return False
+
+
+def _cwd():
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+class Watcher(object):
+    """One session's plugin."""
+
+    def __init__(self, told):
+        self.order = {name: place for place, name in enumerate(told.get("order") or ())}
+        self.root = os.path.realpath(told["root"]) + os.sep
+        self.record, self.out = bool(told.get("record")), told["out"]
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, session, config, items):
+        yield
+        if self.order:
+            last = len(self.order)
+            items.sort(key=lambda item: self.order.get(item.nodeid, last))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        before = State(self.root) if self.record else None
+        yield
+        if before is not None:
+            changed = before.changes(State(self.root))
+            if changed:
+                with open(self.out, "a") as stream:
+                    stream.write(json.dumps({"test": item.nodeid, "changed": changed[:200]}, default=str) + "\n")
+
+
+def pytest_configure(config):
+    """Register the watcher, where an experiment is on."""
+    path = os.environ.get("MAESTRO_EXPERIMENT")
+    if path:
+        with open(path) as stream:
+            told = json.load(stream)
+        config.pluginmanager.register(Watcher(told), "maestro-experiment")

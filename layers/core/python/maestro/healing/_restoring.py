@@ -1,0 +1,144 @@
+"""Fixtures that do nothing but give shared state back, and fixtures made anew more often: told by their form.
+
+Such a fixture copies what the tests share, lets the test run, and puts the copy back. It can change what a test sees
+only by taking away what another test left behind; any other statement in it, and it is not one.
+"""
+
+import ast
+
+from maestro.healing._forms import dotted
+
+_SCOPES = ("function", "class", "module", "package", "session")
+_COPIES = frozenset({"copy.deepcopy", "copy.copy", "dict", "list", "set"})
+_LOGGER_PARTS = frozenset({"handlers", "level", "disabled", "propagate"})
+HELPERS = frozenset({"copy", "dict", "list", "set", "os", "logging", "pytest"})
+
+
+def is_fixture(decorator: ast.expr) -> bool:
+    """Whether a decorator makes a pytest fixture."""
+    return dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) in ("pytest.fixture", "fixture")
+
+
+def autouse(node: ast.AST) -> bool:
+    """Whether a function is a fixture that tests get without asking."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+        is_fixture(d) and isinstance(d, ast.Call) and any(k.arg == "autouse" for k in d.keywords)
+        for d in node.decorator_list
+    )
+
+
+def restoring(node: ast.AST) -> bool:
+    """Whether a function is an autouse fixture that saves references, yields once, and puts all of them back."""
+    if not isinstance(node, ast.FunctionDef) or ast.unparse(node.args):
+        return False
+    if [ast.unparse(d) for d in node.decorator_list] not in (
+        ["pytest.fixture(autouse=True)"],
+        ["fixture(autouse=True)"],
+    ):
+        return False
+    body = list(node.body)
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    declared: set[str] = set()
+    while body and isinstance(body[0], ast.Global):
+        declared |= set(body.pop(0).names)  # type: ignore[attr-defined]
+    places = [i for i, s in enumerate(body) if isinstance(s, ast.Expr) and ast.unparse(s) in ("(yield)", "yield")]
+    if len(places) != 1:
+        return False
+    saved = _saved(body[: places[0]], declared)
+    return bool(saved) and _given_back(body[places[0] + 1 :], saved or {}, declared)
+
+
+def _saved(statements: list[ast.stmt], declared: set[str]) -> dict[str, str] | None:
+    """Map each local name to the reference that it keeps; None where anything else is done."""
+    found: dict[str, str] = {}
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in found and name not in declared:
+                kept = _kept(value)
+                if kept is None:
+                    return None
+                found[name] = kept
+            case _:
+                return None
+    return found
+
+
+def _kept(value: ast.expr) -> str | None:
+    match value:
+        case ast.Call(func=func, args=[inner], keywords=[]) if dotted(func) in _COPIES:
+            return ast.unparse(inner) if _reference(inner) else None
+        case ast.Call(func=func, args=[], keywords=[]) if dotted(func) == "os.getcwd":
+            return "os.getcwd()"
+    return ast.unparse(value) if _reference(value) else None
+
+
+def _reference(node: ast.expr) -> bool:
+    if dotted(node) is not None:
+        return True
+    match node:
+        case ast.Attribute(value=ast.Call() as call, attr=attr) if attr in _LOGGER_PARTS:
+            return _logger(call)
+    return False
+
+
+def _logger(call: ast.expr) -> bool:
+    match call:
+        case ast.Call(func=func, args=args, keywords=[]) if dotted(func) == "logging.getLogger" and len(args) < 2:  # noqa: PLR2004 - its one argument
+            return all(isinstance(a, ast.Constant) and isinstance(a.value, str) for a in args)
+    return False
+
+
+def _given_back(statements: list[ast.stmt], saved: dict[str, str], declared: set[str]) -> bool:
+    cleared: set[str] = set()
+    back: set[str] = set()
+    for statement in statements:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=holder, attr="clear"), args=[], keywords=[])):
+                cleared.add(ast.unparse(holder))
+                continue
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=holder, attr="update"), args=[ast.Name(id=name)], keywords=[])
+            ) if ast.unparse(holder) in cleared:
+                place = ast.unparse(holder)
+            case ast.Assign(
+                targets=[ast.Subscript(value=holder, slice=ast.Slice(lower=None, upper=None, step=None))],
+                value=ast.Name(id=name),
+            ):
+                place = ast.unparse(holder)
+            case ast.Assign(targets=[ast.Attribute() as target], value=ast.Name(id=name)):
+                place = ast.unparse(target)
+            case ast.Assign(targets=[ast.Name(id=place)], value=ast.Name(id=name)) if place in declared:
+                pass
+            case ast.Expr(value=ast.Call(func=func, args=[ast.Name(id=name)], keywords=[])) if (
+                dotted(func) == "os.chdir"
+            ):
+                place = "os.getcwd()"
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=holder, attr="setLevel"), args=[ast.Name(id=name)], keywords=[])
+            ) if _logger(holder):
+                place = f"{ast.unparse(holder)}.level"
+            case _:
+                return False
+        if saved.get(name) != place:
+            return False
+        back.add(name)
+    return back == set(saved) and cleared <= set(saved.values())
+
+
+def narrower(old: ast.expr, new: ast.expr) -> bool:
+    """Whether a fixture is the same but made more often: for each test rather than once for a module."""
+    if not (is_fixture(old) and is_fixture(new)):
+        return False
+    scopes, rests = [], []
+    for side in (old, new):
+        if isinstance(side, ast.Call) and side.args:
+            return False
+        keywords = side.keywords if isinstance(side, ast.Call) else []
+        scope = next((k.value for k in keywords if k.arg == "scope"), ast.Constant("function"))
+        if not isinstance(scope, ast.Constant) or scope.value not in _SCOPES:
+            return False
+        scopes.append(_SCOPES.index(scope.value))
+        rests.append(sorted(ast.dump(k) for k in keywords if k.arg != "scope"))
+    called = [dotted(s.func if isinstance(s, ast.Call) else s) for s in (old, new)]
+    return scopes[1] < scopes[0] and rests[0] == rests[1] and called[0] == called[1]
