@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check unit fmt bench requirements sam-local clean
+.PHONY: help setup demo test check unit fmt bench requirements openapi sam-local clean
 
 PYTHON ?= python3
 # How many test processes at once, for the tests that share nothing.
@@ -48,6 +48,7 @@ check: $(READY) ## lint, format, types, layers, generated files, template
 	$(BIN)/lint-imports
 	$(BIN)/uv lock --check --offline --quiet
 	$(BIN)/python scripts/requirements.py --check
+	$(BIN)/python scripts/openapi.py --check
 	$(SAM) validate --lint --region us-east-1
 
 fmt: $(READY) ## format the code and mend what ruff can mend
@@ -59,6 +60,9 @@ bench: $(READY) ## the benchmarks; each prints a ratio measured in this one run
 
 requirements: $(READY) ## write the layer's requirements.txt from uv.lock
 	$(BIN)/python scripts/requirements.py
+
+openapi: $(READY) ## write docs/api/openapi.json from the code
+	$(BIN)/python scripts/openapi.py
 
 sam-local: $(READY) ## sam build and sam local invoke, with a private Docker daemon where there is none
 	$(BIN)/python scripts/sam_local.py --sam '$(SAM)'

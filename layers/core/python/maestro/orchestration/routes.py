@@ -72,7 +72,11 @@ class Caller:
     def __init__(self, app: APIGatewayHttpResolver, context: Context) -> None:
         self.app = app
         self.context = context
-        self.reading = Reading(context.runs, context.blobs)
+
+    @property
+    def reading(self) -> Reading:
+        """What came out of runs."""
+        return Reading(self.context.runs, self.context.blobs)
 
     def principal(self, scope: str) -> Principal:
         """Return who calls; raises a ``KeyError_`` for a caller who may not do what ``scope`` names."""
