@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from maestro.healing.base import Generator, Project, Proposal
+from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.sourcetree import Role, SourceTree, diff, protected
 from maestro.healing.strategies import generators
 from maestro.healing.strategies.data import table
@@ -15,7 +16,10 @@ from maestro.model import Candidate, Failure, MaestroError, Strategy
 
 _LOG = logging.getLogger(__name__)
 _MAX_PATCH = 2_000_000  # characters; a larger change is no small candidate
-_PINS_KEPT = 3  # places kept for workarounds when adaptations alone would fill the list
+_PINS = 6  # workarounds tried where nothing adapts
+_PINS_KEPT = 3  # those tried beside adaptations
+_PINS_BESIDE_SURE = 2  # those tried beside an adaptation that is nearly sure to help
+_SURE = 0.85  # prior from which an adaptation is that
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ def proposed(
     notes: list[str] = []
     for generator in generators() if using is None else using:
         if strategies is not None and generator.strategy not in strategies:
+            continue
+        if failure.regression and generator.name not in CONTRADICTING:
             continue
         try:
             for proposal in generator.propose(failure, project):
@@ -108,11 +114,19 @@ def combined(prior: float, counts: Mapping[str, int]) -> float:
 
 
 def _chosen(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
+    """Choose what is worth a sandbox: environments cost seconds to build, so few pins stand beside a good adaptation.
+
+    One way back to the project's own time is always among them, as it helps where all else was mistaken.
+    """
     adapting = sorted((c for c in candidates if not c.workaround), key=lambda c: -c.prior)
     pinning = sorted((c for c in candidates if c.workaround), key=lambda c: -c.prior)
-    kept = min(len(pinning), _PINS_KEPT if adapting else limit, max(limit - 1, 0) if adapting else limit)
-    first = adapting[: limit - kept]
-    return first + pinning[: limit - len(first)]
+    sure = bool(adapting) and adapting[0].prior >= _SURE
+    most = min(limit, _PINS_BESIDE_SURE if sure else _PINS_KEPT if adapting else _PINS)
+    last = [c for c in pinning if c.generator in CONTRADICTING][-1:]
+    kept = [c for c in pinning if c not in last][: max(most - len(last), 0)] + last
+    if adapting:
+        kept = kept[-max(limit - 1, 0) :] if limit > 1 else []
+    return adapting[: limit - len(kept)] + kept
 
 
 @cache

@@ -48,6 +48,8 @@ _NETWORK = re.compile(
     r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
 )
 _MAX_SUSPECTS = 5
+# Generators whose success contradicts a regression: the same source and the same tests pass in another environment.
+CONTRADICTING = frozenset({"dated_environment"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
 _UNSTEADY = frozenset({"order", "timing", "random"})
@@ -71,14 +73,17 @@ def diagnose(failure: Failure, project: Project, changes: Sequence[Mapping[str, 
 
 
 def healable(failure: Failure, project: Project | None = None) -> frozenset[Strategy]:
-    """Return the strategies that may run on a diagnosed failure; none for a regression or a missing network.
+    """Return the strategies that may run on a diagnosed failure; none where the network is missing.
+
+    On a regression only the generators in ``CONTRADICTING`` run, as the experiment that may show it to be none.
 
     An assertion is never edited: what may be tried on it is another environment, and, where ``project`` shows that the
     test waits for time to pass, a longer wait.
     """
     facts = failure.facts
-    if failure.regression or _NETWORK.search(facts.message):
-        return frozenset()
+    network = _NETWORK.search(facts.message)
+    if failure.regression or network:
+        return frozenset() if network else frozenset({Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
     if is_assertion(facts):
@@ -86,10 +91,6 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     if _short(facts.exception) in _SYNTAX:
         return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})
     return _ENVIRONMENTAL | _EDITING | {Strategy.FLAKY_STABILIZATION}
-
-
-def _short(exception: str) -> str:
-    return exception.rsplit(".", 1)[-1]
 
 
 def _unsteady(failure: Failure) -> bool:
@@ -154,9 +155,11 @@ def _covered_product(facts: Facts) -> list[tuple[str, str]]:
 def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str, object]]) -> str | None:
     """Return why a failure is a regression, or ``None`` where that is not shown."""
     facts = failure.facts
+    if failure.flaky or _unsteady(failure):
+        return None
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
         return None
-    if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
+    if _time_bound(failure, project):
         return None
     if is_assertion(facts):
         return _asserted(facts, project, failure, changes)

@@ -5,7 +5,8 @@
   fails now is less or later; the patch is worth keeping for another round.
 - exhausted: neither. A repair may still come out: one that made some of the tests green and passes all gates for those.
 
-No repair comes out that makes no test green, and none for a regression.
+No repair comes out that makes no test green; none for a regression, unless the same source and the same tests all
+pass in the environment of their own time, which shows that it was none.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from maestro.healing import confidence, grouping, proof
+from maestro.healing.diagnosis import CONTRADICTING
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -31,6 +33,8 @@ from maestro.model import (
 Verdict = Literal["healed", "progressed", "exhausted"]
 _ORDER = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2, Phase.SETUP: 3, Phase.CALL: 4, Phase.TEARDOWN: 5}
 _EARLY = frozenset({Phase.SESSION, Phase.COLLECT})
+# Generators whose repair is held back as long as another one gets on, though it may heal all at once.
+LAST_RESORTS = frozenset({"dated_environment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,13 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     whose trial got better.
     """
     policy = policy or Policy()
-    if failure.regression:
-        said = "the failure is a regression of the product: it is reported, and no repair may hide it"
-        return Judgement("exhausted", rejected=tuple(f"{c.id}: {said}" for c in candidates))
     by_candidate = {trial.candidate: trial for trial in trials}
     judged: list[_Judged] = []
     rejected: list[str] = []
+    if failure.regression:
+        said = "the failure is a regression of the product: it is reported, and no repair may hide it"
+        rejected = [f"{c.id}: {said}" for c in candidates if c.generator not in CONTRADICTING]
+        candidates = [c for c in candidates if c.generator in CONTRADICTING]
     for candidate in candidates:
         trial = by_candidate.get(candidate.id)
         if trial is None or trial.status is not TrialStatus.RAN:
@@ -121,6 +126,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
     partly = [j for j in judged if j.accepted and j not in complete]
     forward = [j for j in judged if j not in complete and _progress(failure, j)]
+    complete, forward, fallback = _held_back(complete, forward)
     winner: _Judged | None = None
     verdict: Verdict = "exhausted"
     if complete:
@@ -139,12 +145,19 @@ def judge(  # noqa: PLR0917 - the order that the contract states
             rejected.append(f"{other.candidate.id} ({other.candidate.summary}): {why}")
     if winner is None:
         return Judgement("exhausted", rejected=tuple(rejected))
-    repair = (
-        repair_of(failure, winner.candidate, winner.trial, winner.green, winner.gates, policy)
-        if winner.accepted
-        else None
-    )
+    best = max((j for j in (winner, fallback) if j and j.accepted), key=lambda j: len(j.green), default=None)
+    repair = repair_of(failure, best.candidate, best.trial, best.green, best.gates, policy) if best else None
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
+
+
+def _held_back(
+    complete: list[_Judged], forward: list[_Judged]
+) -> tuple[list[_Judged], list[_Judged], _Judged | None]:
+    """Let what adapts the code get on, where only a last resort heals all; that is delivered if nothing comes of it."""
+    adapting = [j for j in forward if not j.candidate.workaround]
+    if not adapting or any(j.candidate.generator not in LAST_RESORTS for j in complete):
+        return complete, forward, None
+    return [], adapting, min(complete, key=_preference, default=None)
 
 
 def _one(  # noqa: PLR0917 - as judge
@@ -263,12 +276,15 @@ def repair_of(  # noqa: PLR0917 - as judge
         workaround=candidate.workaround,
     )
     value = confidence.confidence(candidate, observed)
+    earned = confidence.tier(value, policy.thresholds)
+    if failure.regression and earned in (Tier.APPLIED, Tier.REVIEW):
+        earned = Tier.PULL_REQUEST  # it contradicts the diagnosis: a person decides
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
         failures=(failure.id,),
         strategy=candidate.strategy,
         status=RepairStatus.ACCEPTED,
-        tier=confidence.tier(value, policy.thresholds),
+        tier=earned,
         confidence=value,
         summary=candidate.summary,
         tests_fixed=tuple(green),

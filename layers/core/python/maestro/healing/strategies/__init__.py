@@ -11,6 +11,7 @@ from maestro.healing.base import Generator
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
+from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
@@ -42,4 +43,5 @@ def generators() -> list[Generator]:
         RestoreState(),
         VersionPin(),
         FamilyPin(),
+        DatedEnvironment(),
     ]

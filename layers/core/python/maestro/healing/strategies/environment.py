@@ -26,16 +26,21 @@ def add(project: Project, tree: SourceTree, added: Sequence[str]) -> dict[str, s
     return _edited(project, tree, change)
 
 
-def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement]) -> dict[str, str]:
-    """Return the edit that states these requirements instead of what was stated of the same distributions."""
+def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement], *, python: str = "") -> dict[str, str]:
+    """Return the edit that states these requirements instead of what was stated of the same distributions.
+
+    With ``python`` the environment gets another interpreter as well, which only ``maestro.yaml`` can say.
+    """
     from maestro.config import edit
 
     stated, base = stated_names(project), project.environment.install
     path, text = _configuration(project, tree)
-    if path and not project.config_file:
+    if path and not project.config_file and not python:
         return {path: _replace_lines(text, replaced)}
 
     def change(old: str) -> str:
+        if python:
+            old = edit.set_python(old, python)
         for want in replaced:
             name = stated.get(canonical(want.name))
             old = (
@@ -45,19 +50,24 @@ def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement])
             )
         return old
 
-    return _edited(project, tree, change)
+    return change_configuration(project, tree, change) if python else _edited(project, tree, change)
+
+
+def stated_lines(project: Project) -> dict[str, Requirement]:
+    """Normalised name -> requirement, of the distributions that the environment asks for by itself."""
+    found: dict[str, Requirement] = {}
+    for line in project.environment.install:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        found[canonical(requirement.name)] = requirement
+    return found
 
 
 def stated_names(project: Project) -> dict[str, str]:
     """Normalised name -> name as written, of the distributions that the environment asks for by itself."""
-    names: dict[str, str] = {}
-    for line in project.environment.install:
-        try:
-            name = Requirement(line).name
-        except InvalidRequirement:
-            continue
-        names[canonical(name)] = name
-    return names
+    return {name: requirement.name for name, requirement in stated_lines(project).items()}
 
 
 def _configuration(project: Project, tree: SourceTree) -> tuple[str, str]:

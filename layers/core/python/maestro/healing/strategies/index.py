@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -41,6 +41,7 @@ class Release:
     version: Version
     uploaded: datetime | None
     requires_python: str
+    wheels: frozenset[tuple[str, str]] = frozenset()  # interpreter and ABI of each: ("py3", "none"), ("cp39", "abi3")
 
     def takes(self, python: tuple[int, int]) -> bool:
         """Whether it declares to support this Python."""
@@ -50,6 +51,19 @@ class Release:
             )
         except InvalidSpecifier:
             return True
+
+    def built_for(self, python: tuple[int, int]) -> bool:
+        """Whether it comes ready for this Python; a release without any wheel is taken to need no compiler."""
+        if not self.wheels:
+            return True
+        own = f"cp{python[0]}{python[1]}"
+        for interpreter, abi in self.wheels:
+            stable = interpreter.removeprefix("cp3") if abi == "abi3" else ""
+            if interpreter in (own, f"py{python[0]}", own.replace("cp", "py")) or (
+                stable.isdigit() and int(stable) <= python[1]
+            ):
+                return True
+        return False
 
 
 def releases(distribution: str, network: Mapping[str, str]) -> tuple[Release, ...]:
@@ -146,9 +160,18 @@ def _collect(files: Any) -> tuple[Release, ...]:
             continue
         when = datetime.fromisoformat(uploaded).astimezone(UTC) if uploaded else None
         known = found.get(version)
+        wheels = _tags(filename) | (known.wheels if known else frozenset())
         if known is None or (when and known.uploaded and when < known.uploaded):
-            found[version] = Release(version, when, requires_python)
+            found[version] = Release(version, when, requires_python, wheels)
+        else:
+            found[version] = replace(known, wheels=wheels)
     return tuple(found[v] for v in sorted(found))
+
+
+def _tags(filename: str) -> frozenset[tuple[str, str]]:
+    if not filename.endswith(".whl"):
+        return frozenset()
+    return frozenset((tag.interpreter, tag.abi) for tag in parse_wheel_filename(filename)[3])
 
 
 def _version(filename: str) -> Version | None:

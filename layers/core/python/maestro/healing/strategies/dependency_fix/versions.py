@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.catalogue import removals
 from maestro.healing.strategies.data import table
+from maestro.healing.strategies.environment import stated_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
-from maestro.healing.strategies.metadata import own_release, stated_requirement
+from maestro.healing.strategies.metadata import stated_requirement
 from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.releasing import bound_after, next_bound, parsed, release_date
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
@@ -35,14 +37,15 @@ class VersionPin:
             return
         evidence = Evidence(failure, project)
         for distribution in suspects(evidence)[:2]:
-            installed = _version(evidence.installed(distribution))
-            if installed is None:
-                continue
             try:
                 known = releases(distribution, project.network)
             except IndexUnavailableError:
                 continue
+            installed = _installed(evidence, distribution, known)
+            if installed is None:
+                continue
             older = [r for r in known if r.version < installed and r.takes(evidence.python)]
+            older = [r for r in older if r.built_for(evidence.python)] or older
             bounds = list(_bounds(evidence, distribution, older, known, installed))
             seen: set[Version] = set()
             for rank, (bound, why) in enumerate(bounds):
@@ -81,8 +84,8 @@ class FamilyPin:
                     known = releases(name, project.network)
                 except IndexUnavailableError:
                     return
-                bound = _after(known, when + timedelta(days=days))
-                installed = _version(evidence.installed(name))
+                bound = bound_after(known, when + timedelta(days=days))
+                installed = _installed(evidence, name, known)
                 if bound is not None and installed is not None and bound <= installed:
                     wanted.append(Requirement(f"{name}<{bound}"))
             if len(wanted) > 1:
@@ -107,12 +110,16 @@ class FamilyPin:
 def suspects(evidence: Evidence) -> list[str]:
     """Return the third-party distributions whose change the failure points at, the likeliest first."""
     facts = evidence.facts
-    found = [name.distribution for name in evidence.missing_names]
+    blamed = [name.distribution for name in evidence.missing_names]
+    found: list[str] = []
     callee = str(evidence.attribute("callee"))
     if callee and evidence.is_exception("TypeError"):
         found.append(evidence.distribution_of(callee))
     found += [canonical(f.distribution) for f in reversed(facts.frames) if f.distribution and not f.in_project]
     found += [canonical(name) for name in facts.versions]
+    stated = stated_lines(evidence.project)  # what an earlier round has added is not among the facts yet
+    owners = (canonical(name.owner.partition(".")[0]) for name in evidence.missing_names)
+    found += [name for name in owners if name in stated]
     # Compiled code leaves no frames, but its errors often say whose they are.
     said = {canonical(word.strip("-")) for word in re.findall(r"[A-Za-z][\w-]{3,}", evidence.failure.message)}
     found += sorted(said & {canonical(name) for name in evidence.project.facts.distributions})
@@ -120,20 +127,23 @@ def suspects(evidence: Evidence) -> list[str]:
     tools = {"pytest", "pluggy"} if any(f.in_project for f in facts.frames) else set()
     # A deprecation that the project's settings turn into an error: its source may be an installer too.
     never = _NEVER - {"setuptools"} if facts.exception.endswith("Warning") else _NEVER
-    return [name for name in dict.fromkeys(found) if name not in never and name not in own and name not in tools]
+    found = [*blamed, *(name for name in found if name not in tools)]
+    return [name for name in dict.fromkeys(found) if name not in never and name not in own]
 
 
-def release_date(evidence: Evidence) -> datetime | None:
-    """Return when the release that the tree states to be was uploaded, or None."""
-    own = own_release(evidence.tree)
-    if own is None:
+def _installed(evidence: Evidence, distribution: str, known: Sequence[Release]) -> Version | None:
+    """Return the version at hand; for what an earlier round has added, the newest that its line allows."""
+    version = parsed(evidence.installed(distribution))
+    if version is not None:
+        return version
+    captured = {canonical(name): number for name, number in evidence.facts.versions.items()}
+    if captured.get(distribution):
+        return parsed(captured[distribution])
+    stated = stated_lines(evidence.project).get(canonical(distribution))
+    if stated is None:
         return None
-    name, version = own[0], _version(own[1])
-    try:
-        known = {r.version: r.uploaded for r in releases(name, evidence.project.network)}
-    except IndexUnavailableError:
-        return None
-    return known.get(version) if version else None
+    fitting = [r.version for r in known if r.takes(evidence.python) and stated.specifier.contains(str(r.version))]
+    return max(fitting, default=None)
 
 
 def _bounds(
@@ -142,7 +152,7 @@ def _bounds(
     """Yield exclusive upper bounds with their reasons: known removals, then releases spread back in time."""
     for change in removals(distribution):
         if any(name.name == change.old.rpartition(".")[2] for name in evidence.missing_names) and change.removed_in:
-            bound = _version(change.removed_in)
+            bound = parsed(change.removed_in)
             if bound is not None and bound <= installed:
                 yield bound, f"{change.old} was removed in {change.removed_in} ({change.source})"
     if not older:
@@ -151,44 +161,14 @@ def _bounds(
     minors = [r.version for r in older if r.version.release[:2] < installed.release[:2]]
     tops = [newest[major] for major in sorted(newest, reverse=True)[:2]]
     for version in (*tops[:1], *minors[-1:], *tops[1:]):
-        bound = _next(known, version)
+        bound = next_bound(known, version)
         yield bound, f"the newest release series before {bound}"
     start = release_date(evidence) or datetime.now(UTC) - _DEFAULT_AGE
     span = datetime.now(UTC) - start
     for share in (0.5, 0.0, 0.25, 0.75):
-        bound_at = _after(known, start + span * share)
+        bound_at = bound_after(known, start + span * share)
         if bound_at is not None and bound_at <= installed and bound_at > known[0].version:
             yield (
                 bound_at,
                 f"as it was {'when the project was released' if not share else 'between its release and now'}",
             )
-
-
-def _next(known: Sequence[Release], version: Version) -> Version:
-    later = [r.version for r in known if r.version > version]
-    return _short(later[0]) if later else version
-
-
-def _after(known: Sequence[Release], when: datetime) -> Version | None:
-    """Return the bound that leaves the releases uploaded until ``when``; None where the dates are not known."""
-    dated = [r for r in known if r.uploaded]
-    before = [r for r in dated if r.uploaded and r.uploaded <= when]
-    if not before or len(before) == len(dated):
-        return None
-    newest = max(r.version for r in before)
-    return _next(known, newest)
-
-
-def _short(version: Version) -> Version:
-    """Drop trailing zeros: "<2.1" reads better than "<2.1.0" and means the same."""
-    release = list(version.release)
-    while len(release) > 1 and release[-1] == 0:
-        release.pop()
-    return Version(".".join(map(str, release)))
-
-
-def _version(text: str) -> Version | None:
-    try:
-        return Version(text) if text else None
-    except InvalidVersion:
-        return None

@@ -1,0 +1,149 @@
+"""A project that predates its environment -> the environment of its own time. A workaround, and the last resort.
+
+Such a candidate leaves the code and the tests as they are, so it can hide no defect that the source has in every
+environment: where the same source and the same tests pass in the older environment, the environment is the cause. That
+makes it the experiment that may contradict a diagnosis of regression, too.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies import environment
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
+from maestro.healing.strategies.metadata import supported_pythons
+from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.releasing import bound_after, parsed, release_date
+from maestro.model import Failure, Strategy
+
+# The last interpreters before each wave of removals, with the day of their first release.
+_INTERPRETERS = (
+    ((3, 8), datetime(2019, 10, 14, tzinfo=UTC)),  # 3.9 changed the parser and dropped much of what Python 2 left
+    ((3, 9), datetime(2020, 10, 5, tzinfo=UTC)),  # 3.10 dropped the abstract classes in collections, asyncio's loop=
+    ((3, 11), datetime(2022, 10, 24, tzinfo=UTC)),  # 3.12 dropped distutils, imp, asyncore and unittest's old names
+    ((3, 12), datetime(2023, 10, 2, tzinfo=UTC)),  # 3.13 dropped cgi, telnetlib and others
+)
+_SETTLED = timedelta(days=365)  # what came out this long after a release still fits it, mostly
+_YOUNG = timedelta(days=365)  # a project younger than this has no other time to go back to
+_LOOKUPS = 8
+# What runs the tests, and what that needs.
+_TOOLS = frozenset({"pluggy", "iniconfig", "packaging", "attrs", "pygments", "tomli", "exceptiongroup", "coverage",
+                    "setuptools", "wheel", "pip", "typing-extensions"})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """An interpreter and a day: the environment as it could have been installed then.
+
+    ``tools`` is the day for what runs the tests, which has to know the interpreter.
+    """
+
+    python: tuple[int, int]
+    day: datetime
+    tools: datetime
+
+
+class DatedEnvironment:
+    """Takes the interpreter and the pinned distributions back to the project's own time."""
+
+    name = "dated_environment"
+    strategy = Strategy.DEPENDENCY_FIX
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the dependencies of that time on the same interpreter, and with the interpreter of that time."""
+        evidence = Evidence(failure, project)
+        when = release_date(evidence)
+        if when is None or when > datetime.now(UTC) - _YOUNG:
+            return
+        pins = list(_pins(project))
+        known = _known([pin.name for pin in pins], project)
+        if known is None:
+            return
+        for rank, time in enumerate(_times(evidence, when)):
+            lines = [_as_of(pin, known[canonical(pin.name)], time) for pin in pins]
+            changed = [line for line, pin in zip(lines, pins, strict=True) if str(line) != str(pin)]
+            other = time.python != evidence.python
+            if not changed and not other:
+                continue
+            yield Proposal(
+                environment.replace(
+                    project, evidence.tree, changed, python="{}.{}".format(*time.python) if other else ""
+                ),
+                _summary(evidence, when, time, changed),
+                0.3 - 0.05 * rank,
+                workaround=True,
+            )
+
+
+def _pins(project: Project) -> Iterator[Requirement]:
+    for line in project.environment.install:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.url is None and requirement.marker is None:
+            yield requirement
+
+
+def _known(names: Sequence[str], project: Project) -> dict[str, tuple[Release, ...]] | None:
+    """Ask the index for all names at once; None where it does not answer."""
+    try:
+        with ThreadPoolExecutor(_LOOKUPS) as pool:
+            found = list(pool.map(lambda name: releases(name, project.network), names))
+    except IndexUnavailableError:
+        return None
+    return {canonical(name): known for name, known in zip(names, found, strict=True)}
+
+
+def _times(evidence: Evidence, when: datetime) -> Iterator[_Time]:
+    """Yield the times to try, the nearest to what is installed first."""
+    yield _Time(evidence.python, when + _SETTLED, max(when, _born(evidence.python)) + _SETTLED)
+    older = [entry for entry in _INTERPRETERS if entry[0] < evidence.python]
+    if not older:
+        return
+    declared = supported_pythons(evidence.tree)
+    fitting = [entry for entry in older if entry[1] <= when + _SETTLED / 2 or entry[0] in declared]
+    python, born = (fitting or older[:1])[-1]
+    yield _Time(python, max(when, born) + _SETTLED, max(when, born) + _SETTLED)
+
+
+def _born(python: tuple[int, int]) -> datetime:
+    """Return when an interpreter was released: since 3.9 each October."""
+    return datetime(2011 + python[1], 10, 8, tzinfo=UTC)
+
+
+def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requirement:
+    """Return what is to be required instead of a pin; the pin itself where it fits the time."""
+    exact = next((parsed(s.version) for s in pin.specifier if s.operator == "=="), None)
+    extras = f"[{','.join(sorted(pin.extras))}]" if pin.extras else ""
+    day = time.tools if _is_tool(pin.name) else time.day
+    bound = bound_after(known, day, time.python)
+    if bound is not None and (exact is None or bound <= exact):
+        return pin if exact is None and not _newer(pin, bound, known) else Requirement(f"{pin.name}{extras}<{bound}")
+    release = next((r for r in known if exact is not None and r.version == exact), None)
+    young = bool(release and release.uploaded and release.uploaded > day)
+    if exact is not None and (young or release is None or not release.takes(time.python)):
+        return Requirement(f"{pin.name}{extras}")  # nothing of it existed then: whatever fits the others
+    return pin
+
+
+def _is_tool(name: str) -> bool:
+    return canonical(name) in _TOOLS or canonical(name).startswith("pytest")
+
+
+def _newer(pin: Requirement, bound: Version, known: Sequence[Release]) -> bool:
+    """Whether an open requirement would install something that is younger than the bound."""
+    return any(pin.specifier.contains(str(r.version)) for r in known if r.version >= bound)
+
+
+def _summary(evidence: Evidence, when: datetime, time: _Time, changed: Sequence[Requirement]) -> str:
+    python = "" if time.python == evidence.python else "Python {}.{}".format(*time.python)
+    number = f"{len(changed)} distribution{'s' if len(changed) > 1 else ''}" if changed else ""
+    what = " and ".join(part for part in (python, number) if part)
+    return f"take {what} back to the time of the project's release ({when:%B %Y}); its code and tests stay as they are"

@@ -1,0 +1,63 @@
+"""When things were released: the project itself, and the versions of a distribution."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from packaging.version import InvalidVersion, Version
+
+from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
+from maestro.healing.strategies.metadata import own_release
+
+
+def release_date(evidence: Evidence) -> datetime | None:
+    """Return when the release that the tree states to be was uploaded, or None.
+
+    A version that was never released (a commit between two releases) has the date of the one before it.
+    """
+    own = own_release(evidence.tree)
+    version = parsed(own[1]) if own else None
+    if own is None or version is None:
+        return None
+    try:
+        known = releases(own[0], evidence.project.network)
+    except IndexUnavailableError:
+        return None
+    dated = [r for r in known if r.uploaded and r.version <= version]
+    return max(dated, key=lambda r: r.version).uploaded if dated else None
+
+
+def bound_after(known: Sequence[Release], when: datetime, python: tuple[int, int] | None = None) -> Version | None:
+    """Return the exclusive bound that leaves the releases uploaded until ``when``.
+
+    None where none was uploaded until then, where none came later, or where the dates are not known. With ``python``
+    only releases count that take it.
+    """
+    dated = [r for r in known if r.uploaded]
+    before = [r for r in dated if r.uploaded and r.uploaded <= when and (python is None or r.takes(python))]
+    if not before or all(r.uploaded and r.uploaded <= when for r in dated):
+        return None
+    newest = max(r.version for r in before)
+    return next_bound(known, newest)
+
+
+def next_bound(known: Sequence[Release], version: Version) -> Version:
+    """Return the first release after a version, short; the version itself where none came."""
+    later = [r.version for r in known if r.version > version]
+    return _short(later[0]) if later else version
+
+
+def parsed(text: str) -> Version | None:
+    """Parse a version; None where it is none."""
+    try:
+        return Version(text) if text else None
+    except InvalidVersion:
+        return None
+
+
+def _short(version: Version) -> Version:
+    """Drop trailing zeros: "<2.1" reads better than "<2.1.0" and means the same."""
+    release = list(version.release)
+    while len(release) > 1 and release[-1] == 0:
+        release.pop()
+    return Version(".".join(map(str, release)))
