@@ -50,8 +50,9 @@ def maestro(folder: Path, *words: str | Path, through: Path | None = None, timeo
 
     ``through`` is a Python script that starts the command that is given to it.
     """
+    wrapper: list[str | Path] = [sys.executable, through] if through else []
     done = subprocess.run(
-        [*([sys.executable, through] if through else []), MAESTRO, *words, "--json"],
+        [*wrapper, MAESTRO, *words, "--json"],
         cwd=folder,
         env=clean_environment(),
         stdin=subprocess.DEVNULL,

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 import urllib3
@@ -29,7 +28,6 @@ from maestro.settings import network_variables
 from maestro_cli.client import pool
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import Version
-
 from support.command import maestro
 from support.stack import RunningStack
 
@@ -134,7 +132,7 @@ def _plain(root: Path, folder: Path) -> tuple[dict[str, str], float, int]:
         "PYTHONPATH": str(PLUGIN.parent),
         "RECORD_OUTCOMES": str(outcomes),
     }
-    command = [venv / "bin" / "python", "-m", "pytest", "-q", "-p", PLUGIN.stem]
+    command: list[str | Path] = [venv / "bin" / "python", "-m", "pytest", "-q", "-p", PLUGIN.stem]
     for suite in config.suites:
         command += [*suite.args, *suite.paths]
     started = time.monotonic()
@@ -153,7 +151,7 @@ def _lines(install: tuple[str, ...]) -> list[str]:
     return words
 
 
-def _call(command: list[Any], cwd: Path, environ: Mapping[str, str]) -> None:
+def _call(command: list[str | Path], cwd: Path, environ: Mapping[str, str]) -> None:
     done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
 

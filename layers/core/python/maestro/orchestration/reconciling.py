@@ -105,7 +105,8 @@ class Reconciler:
         what = {"missing": "it is not known any more", "succeeded": "it came to its end"}.get(status, f"it {status}")
         reason = (
             f"The execution ended without recording a result: {what}; "
-            "the stack was stopped or killed while it ran. Submit the run again."
+            "the stack was stopped or killed while it ran, or a step of it could not even start"
+            " (`maestro logs` of the run tells more). Submit the run again."
         )
         try:
             self._runs.transition(
