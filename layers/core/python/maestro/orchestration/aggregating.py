@@ -7,7 +7,7 @@ from typing import Any
 from maestro.aggregation import SuiteVerdict, Verdict, merge, update, verdict
 from maestro.config import Config
 from maestro.healing.grouping import group, group_flaky
-from maestro.model import Failure, Run, Strategy, SuiteResult, dump_json, load_json
+from maestro.model import Failure, Run, Strategy, SuiteResult, dump_json
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key, slug
 from maestro.orchestration.orders import Desk
@@ -97,8 +97,3 @@ class Aggregating:
             return []
         tried = set(state["tried"])
         return [f.id for f in failures if f.id not in tried][:MAX_GROUPS]
-
-
-def read_verdict(blobs: BlobStore, tenant: str, run_id: str, pass_no: int) -> Verdict:
-    """Read the stored verdict of a pass."""
-    return load_json(Verdict, blobs.get(pass_key(tenant, run_id, pass_no, "verdict.json")))

@@ -30,7 +30,6 @@ from maestro.model import (
     dump_json,
     load_json,
 )
-from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key
 from maestro.orchestration.orders import Desk, ExperimentAnswer, ExperimentOrder, TrialOrder
@@ -44,6 +43,7 @@ from maestro.orchestration.steps import (
     read_archive,
     read_patch,
 )
+from maestro.orchestration.verdicts import read_verdict
 from maestro.registry import Workspace
 
 MAX_CANDIDATES = 8

@@ -7,13 +7,13 @@ from typing import Any
 from maestro.aggregation import Verdict, compare
 from maestro.healing.combine import combine, squash
 from maestro.model import GateResult, Repair, RepairStatus, Run, Tier, dump_json, load_json
-from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.healing_steps import Memory, memory_key
 from maestro.orchestration.naming import run_key
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
 from maestro.orchestration.steps import State, cancelled, open_pass, patch_key, read_patch
+from maestro.orchestration.verdicts import read_verdict
 
 CONFIRMED = "confirmed"
 

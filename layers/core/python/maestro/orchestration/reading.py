@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from maestro.model import Outcome, Run, dump
-from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import ConflictError, NotFoundError, RequestError
 from maestro.orchestration.naming import run_key
 from maestro.orchestration.ports import BlobStore, RunStore
+from maestro.orchestration.verdicts import read_verdict
 
 URL_SECONDS = 3600
 REPORTS: Mapping[str, str] = {

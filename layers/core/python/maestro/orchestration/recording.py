@@ -23,7 +23,6 @@ from maestro.model import (
     dump,
     failing,
 )
-from maestro.orchestration.aggregating import read_verdict
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.intake import now
 from maestro.orchestration.naming import run_key
@@ -34,6 +33,7 @@ from maestro.orchestration.steps import (
     load_stored_config,
     read_patch,
 )
+from maestro.orchestration.verdicts import read_verdict
 from maestro.streams import CloudEvent, EventType, Streams, StreamsUnavailable
 
 logger = logging.getLogger(__name__)
