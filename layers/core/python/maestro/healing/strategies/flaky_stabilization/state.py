@@ -46,9 +46,11 @@ class RestoreState:
             return
         tree = SourceTree(project.root, project.test_paths)
         guilty = [test for test in told.get("polluters", ()) if test in changes]
+        all_of_it = _merged(list(changes.values()))
         for test in guilty[:1]:
             path = test.partition("::")[0]
-            own = _merged([changes[test]])
+            touched = {_place(change) for change in changes[test]}
+            own = [change for change in all_of_it if _place(change) in touched]  # as deep as any test changes it
             state = [c for c in own if c.get("module") != "logging"]
             for change in state[:_MAX_SINGLES] if len(state) > 1 else []:
                 yield from _proposal(tree, path, [change], 0.6)
@@ -56,7 +58,7 @@ class RestoreState:
             if len(own) > len(state):
                 yield from _proposal(tree, path, own, 0.5)
         paths = list(dict.fromkeys(test.partition("::")[0] for test in changes))
-        everything = [c for c in _merged(list(changes.values())) if c.get("module") != "logging"]
+        everything = [c for c in all_of_it if c.get("module") != "logging"]
         if len(paths) == 1:
             yield from _proposal(tree, paths[0], everything, 0.5)
         elif paths:
@@ -69,11 +71,14 @@ def _merged(lists: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for changes in lists:
         for change in changes:
-            key = (str(change.get("module")), str(change.get("path")))
-            known = found.setdefault(key, dict(change))
+            known = found.setdefault(_place(change), dict(change))
             known["deep"] = bool(known.get("deep")) or bool(change.get("deep"))
             known["plain"] = bool(known.get("plain")) and bool(change.get("plain"))
     return list(found.values())
+
+
+def _place(change: Mapping[str, Any]) -> tuple[str, str]:
+    return str(change.get("module")), str(change.get("path"))
 
 
 def _common(paths: Sequence[str]) -> str:
@@ -99,7 +104,11 @@ def _proposal(tree: SourceTree, path: str, changes: Sequence[Mapping[str, Any]],
     if not items or len(items) > _MAX_RESTORED:
         return
     names = ", ".join(f"`{item.place}`" for item in items)
-    yield Proposal({path: with_fixture(text or "", module, items)}, f"{names} is given back after each test", prior)
+    yield Proposal(
+        {path: with_fixture(text or "", module, items)},
+        f"{names} {'is' if len(items) == 1 else 'are'} given back after each test",
+        prior,
+    )
 
 
 def _item(change: Mapping[str, Any], path: str, module: ast.Module) -> _Item | None:  # noqa: PLR0911 - one per kind
