@@ -30,6 +30,7 @@ from maestro.model import (
     Failure,
     GateResult,
     Outcome,
+    Phase,
     Strategy,
     Trial,
     TrialStatus,
@@ -305,8 +306,34 @@ def mutation(evidence: Evidence) -> GateResult:
     return verdict(evidence.trial.mutation, edited)
 
 
+def answers_the_cause(evidence: Evidence) -> GateResult:
+    """No pin answers an error of the product's own that keeps the tool from starting.
+
+    An older tool may not run the code that raises it; the defect is there all the same. (Seen on a project that
+    pytest itself imports.)
+    """
+    facts = evidence.failure.facts
+    raised = (facts.exception, *(cause.get("exception", "") for cause in facts.causes))
+    own = [name for name in raised if "." in name and _defines(evidence.before, name.partition(".")[0])]
+    if own and evidence.candidate.workaround and facts.phase is Phase.SESSION:
+        said = f"the product itself raises {own[0]} while the tool starts; a pin only keeps the tool from seeing it"
+        return GateResult(passed=False, detail=said)
+    return GateResult(passed=True, detail="no pin hides an error that the product itself raises")
+
+
+def _defines(root: Path, top: str) -> bool:
+    """Whether a top-level module is product code of the tree: at its root or one folder below."""
+    if not top.isidentifier():
+        return False
+    found = [
+        path for form in (f"{top}.py", f"{top}/__init__.py") for path in (*root.glob(form), *root.glob(f"*/{form}"))
+    ]
+    return any(product_file(str(path.relative_to(root))) for path in found)
+
+
 STATIC_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
     "applies": applies,
+    "answers_the_cause": answers_the_cause,
     "parses": parses,
     "scope": scope,
     "no_weakening": no_weakening,
