@@ -48,7 +48,14 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         ("8.4.2", "2024-08-01"),
         ("9.2.0", "2026-05-01"),
     ],
+    "arrays": [("0.1", "2010-01-01"), ("1.0", "2018-01-01"), ("1.5", "2023-12-01"), ("2.0", "2025-01-01")],
     "newcomer": [("0.9", "2024-01-01"), ("1.0", "2025-06-01")],
+}
+
+WHEELS = {
+    "arrays-1.0": ["cp38-cp38-manylinux1_x86_64"],
+    "arrays-1.5": ["cp38-cp38-manylinux1_x86_64", "cp312-cp312-manylinux1_x86_64"],
+    "arrays-2.0": ["cp312-cp312-manylinux1_x86_64"],
 }
 
 
@@ -60,8 +67,9 @@ class _Index(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
         self.end_headers()
         files = [
-            {"filename": f"{name}-{v}.tar.gz", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}}
+            {"filename": f"{name}-{end}", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}}
             for v, day in releases or ()
+            for end in (f"{v}.tar.gz", *(f"{v}-{tag}.whl" for tag in WHEELS.get(f"{name}-{v}", ())))
         ]
         self.wfile.write(json.dumps({"name": name, "files": files, "meta": {"api-version": "1.1"}}).encode())
 

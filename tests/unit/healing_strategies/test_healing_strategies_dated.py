@@ -45,7 +45,7 @@ def test_the_interpreter_and_the_pins_go_back_together(dated: Bench, fail: Fail)
     found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
     assert all(c.workaround and not c.touches_product for c in found)
     # what did not exist then is left to the installer, the project itself stays
-    assert environment(dated, found[1]) == (
+    assert environment(dated, found[2]) == (
         "3.8",
         ["pytest<6.2", "widgets<2", "gadgets<1", "newcomer", "-e ."],
     )
@@ -53,7 +53,23 @@ def test_the_interpreter_and_the_pins_go_back_together(dated: Bench, fail: Fail)
 
 def test_on_the_same_interpreter_the_tools_stay_new_enough_for_it(dated: Bench, fail: Fail) -> None:
     found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
-    assert environment(dated, found[0]) == ("3.12", ["pytest==8.4.2", "widgets<2", "gadgets<1", "newcomer", "-e ."])
+    assert environment(dated, found[1]) == ("3.12", ["pytest==8.4.2", "widgets<2", "gadgets<1", "newcomer", "-e ."])
+
+
+def test_the_mildest_is_the_first_year_of_the_interpreter_at_hand(dated: Bench, fail: Fail) -> None:
+    dated.install = ("pytest==9.2.0", "newcomer==1.0", "widgets==2.1.0")
+    dated.write({"maestro.yaml": "environment:\n  python: '3.12'\n  install: [pytest==9.2.0, newcomer==1.0]\n"})
+    found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
+    assert environment(dated, found[0])[1] == ["pytest<9.2", "newcomer<1"]
+    assert "Python 3.12's release (October 2023)" in found[0].summary
+
+
+def test_what_comes_compiled_goes_back_as_far_as_it_is_ready_for_the_interpreter(dated: Bench, fail: Fail) -> None:
+    dated.install = ("arrays==2.0",)
+    dated.write({"maestro.yaml": "environment:\n  python: '3.12'\n  install: [arrays==2.0]\n"})
+    found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
+    assert environment(dated, found[0]) == ("3.12", ["arrays<2"])  # 1.0 would have to be built
+    assert len({c.patch for c in found}) == 2  # its first year, and with the older interpreter
 
 
 @pytest.mark.parametrize(

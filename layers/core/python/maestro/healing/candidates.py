@@ -116,13 +116,13 @@ def combined(prior: float, counts: Mapping[str, int]) -> float:
 def _chosen(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
     """Choose what is worth a sandbox: environments cost seconds to build, so few pins stand beside a good adaptation.
 
-    One way back to the project's own time is always among them, as it helps where all else was mistaken.
+    A way back to the project's own time is always among them, as it helps where all else was mistaken.
     """
     adapting = sorted((c for c in candidates if not c.workaround), key=lambda c: -c.prior)
     pinning = sorted((c for c in candidates if c.workaround), key=lambda c: -c.prior)
     sure = bool(adapting) and adapting[0].prior >= _SURE
     most = min(limit, _PINS_BESIDE_SURE if sure else _PINS_KEPT if adapting else _PINS)
-    last = [c for c in pinning if c.generator in CONTRADICTING][-1:]
+    last = [c for c in pinning if c.generator in CONTRADICTING][-1 if adapting else -2 :]
     kept = [c for c in pinning if c not in last][: max(most - len(last), 0)] + last
     if adapting:
         kept = kept[-max(limit - 1, 0) :] if limit > 1 else []

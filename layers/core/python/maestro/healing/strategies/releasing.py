@@ -41,6 +41,15 @@ def bound_after(known: Sequence[Release], when: datetime, python: tuple[int, int
     return next_bound(known, newest)
 
 
+def ready(known: Sequence[Release], python: tuple[int, int]) -> list[Release]:
+    """Return the releases that an interpreter can install without compiling anything.
+
+    Where a distribution comes compiled, a release without any wheel is one that has to be.
+    """
+    compiled = any(interpreter.startswith("cp") for r in known for interpreter, _ in r.wheels)
+    return [r for r in known if r.takes(python) and r.built_for(python) and (r.wheels or not compiled)]
+
+
 def next_bound(known: Sequence[Release], version: Version) -> Version:
     """Return the first release after a version, short; the version itself where none came."""
     later = [r.version for r in known if r.version > version]

@@ -19,7 +19,7 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import supported_pythons
 from maestro.healing.strategies.names import canonical
-from maestro.healing.strategies.releasing import bound_after, parsed, release_date
+from maestro.healing.strategies.releasing import bound_after, parsed, ready, release_date
 from maestro.model import Failure, Strategy
 
 # The last interpreters before each wave of removals, with the day of their first release.
@@ -56,7 +56,7 @@ class DatedEnvironment:
     strategy = Strategy.DEPENDENCY_FIX
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the dependencies of that time on the same interpreter, and with the interpreter of that time."""
+        """Yield the dependencies of the interpreter's first year, those of the project's time, and both of that time."""
         evidence = Evidence(failure, project)
         when = release_date(evidence)
         if when is None or when > datetime.now(UTC) - _YOUNG:
@@ -76,7 +76,7 @@ class DatedEnvironment:
                     project, evidence.tree, changed, python="{}.{}".format(*time.python) if other else ""
                 ),
                 _summary(evidence, when, time, changed),
-                0.3 - 0.05 * rank,
+                0.32 - 0.03 * rank,
                 workaround=True,
             )
 
@@ -103,7 +103,10 @@ def _known(names: Sequence[str], project: Project) -> dict[str, tuple[Release, .
 
 def _times(evidence: Evidence, when: datetime) -> Iterator[_Time]:
     """Yield the times to try, the nearest to what is installed first."""
-    yield _Time(evidence.python, when + _SETTLED, max(when, _born(evidence.python)) + _SETTLED)
+    here = max(when, _born(evidence.python)) + _SETTLED
+    yield _Time(evidence.python, here, here)
+    if when + _SETTLED < here:
+        yield _Time(evidence.python, when + _SETTLED, here)
     older = [entry for entry in _INTERPRETERS if entry[0] < evidence.python]
     if not older:
         return
@@ -123,7 +126,10 @@ def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requireme
     exact = next((parsed(s.version) for s in pin.specifier if s.operator == "=="), None)
     extras = f"[{','.join(sorted(pin.extras))}]" if pin.extras else ""
     day = time.tools if _is_tool(pin.name) else time.day
-    bound = bound_after(known, day, time.python)
+    # what is older than the first release that comes ready for the interpreter would have to be compiled
+    days = [r.uploaded for r in ready(known, time.python) if r.uploaded]
+    existed = any(r.uploaded and r.uploaded <= day for r in known)
+    bound = bound_after(known, max(day, min(days, default=day)) if existed else day, time.python)
     if bound is not None and (exact is None or bound <= exact):
         return pin if exact is None and not _newer(pin, bound, known) else Requirement(f"{pin.name}{extras}<{bound}")
     release = next((r for r in known if exact is not None and r.version == exact), None)
@@ -146,4 +152,8 @@ def _summary(evidence: Evidence, when: datetime, time: _Time, changed: Sequence[
     python = "" if time.python == evidence.python else "Python {}.{}".format(*time.python)
     number = f"{len(changed)} distribution{'s' if len(changed) > 1 else ''}" if changed else ""
     what = " and ".join(part for part in (python, number) if part)
-    return f"take {what} back to the time of the project's release ({when:%B %Y}); its code and tests stay as they are"
+    then = min(time.day - _SETTLED, datetime.now(UTC))
+    whose = (
+        "the project's release" if then.date() <= when.date() else f"Python {time.python[0]}.{time.python[1]}'s release"
+    )
+    return f"take {what} back to the time of {whose} ({then:%B %Y}); its code and tests stay as they are"

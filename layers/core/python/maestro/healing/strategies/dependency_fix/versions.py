@@ -16,7 +16,7 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import stated_requirement
 from maestro.healing.strategies.names import canonical
-from maestro.healing.strategies.releasing import bound_after, next_bound, parsed, release_date
+from maestro.healing.strategies.releasing import bound_after, next_bound, parsed, ready, release_date
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
@@ -45,7 +45,7 @@ class VersionPin:
             if installed is None:
                 continue
             older = [r for r in known if r.version < installed and r.takes(evidence.python)]
-            older = [r for r in older if r.built_for(evidence.python)] or older
+            older = [r for r in ready(known, evidence.python) if r.version < installed] or older
             bounds = list(_bounds(evidence, distribution, older, known, installed))
             seen: set[Version] = set()
             for rank, (bound, why) in enumerate(bounds):
