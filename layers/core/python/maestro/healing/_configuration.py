@@ -224,7 +224,7 @@ def _requirements(path: str, old: list[str], new: list[str], own: frozenset[str]
         if line not in after and re.match(r"-e|--editable|-r|\.($|\[|/)", line):
             yield "lost_requirement", path, 0, f"`{line}` was removed"
     for line in after:
-        if line in before or re.fullmatch(r"(-e|--editable)\s+\.(\[[\w,\s-]*\])?", line):
+        if line in before or re.fullmatch(r"((-e|--editable)\s+)?\.(\[[\w,\s-]*\])?", line):
             continue
         try:
             requirement = Requirement(line)

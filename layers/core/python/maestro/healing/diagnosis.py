@@ -47,6 +47,7 @@ _NETWORK = re.compile(
     r"getaddrinfo|Name or service not known|Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
     r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
 )
+_CHILD_IMPORT = re.compile(r"ModuleNotFoundError: No module named ['\"]([A-Za-z_]\w*)")
 _MAX_SUSPECTS = 5
 # Generators whose success contradicts a regression: the same source and the same tests pass in another environment.
 CONTRADICTING = frozenset({"dated_environment"})
@@ -65,7 +66,9 @@ def diagnose(failure: Failure, project: Project, changes: Sequence[Mapping[str, 
     """
     why = _evidence(failure, project, changes)
     if why is None:
-        return dataclasses.replace(failure, regression=False, suspects=())
+        said = _surroundings(failure.facts)
+        cause = f"{failure.cause}. {said}" if said and said not in failure.cause else failure.cause
+        return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
     suspects = tuple(_suspects(failure.facts, changes))
     named = f"; suspected first: {suspects[0]['function']} in {suspects[0]['file']}" if suspects else ""
     cause = f"{failure.cause}. It is a regression of the product: {why}{named}"
@@ -91,6 +94,28 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     if _short(facts.exception) in _SYNTAX:
         return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})
     return _ENVIRONMENTAL | _EDITING | {Strategy.FLAKY_STABILIZATION}
+
+
+def _surroundings(facts: Facts) -> str:
+    """Say what the machine lacks, where no change of the project could bring it; "" where nothing says so."""
+    kind, last = _short(facts.exception), facts.frames[-1] if facts.frames else None
+    if _NETWORK.search(facts.message):
+        return "It needs a network that is not there; no change of the project brings it"
+    if kind == "CommandNotFound" or (
+        kind == "FileNotFoundError" and last is not None and last.file.rsplit("/", 1)[-1] == "subprocess.py"
+    ):
+        program = str(facts.attributes.get("filename") or facts.message.rsplit(":", 1)[-1]).strip(" '\"")
+        return f"The program {program[:80]} is not installed on this machine; a test that needs it is not faked"
+    if "Address already in use" in facts.message:
+        return "A port that it wants is taken by another process of the machine"
+    if kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower():
+        return "It expects a user without the rights of root"
+    return ""
+
+
+def _misses_project(facts: Facts, project: Project) -> bool:
+    """Whether a process that the test started could not import the project itself."""
+    return any(_owns(project, name) for name in _CHILD_IMPORT.findall(facts.message))
 
 
 def _unsteady(failure: Failure) -> bool:
@@ -160,6 +185,8 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
         return None
     if _time_bound(failure, project):
+        return None
+    if _misses_project(facts, project):
         return None
     if is_assertion(facts):
         return _asserted(facts, project, failure, changes)

@@ -15,10 +15,13 @@ from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
+from maestro.healing.strategies.environment_healing.project import ProjectInstalled, ProjectPath
+from maestro.healing.strategies.environment_healing.variables import Encoding, GitIdentity, StatedVariable
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
+from maestro.healing.strategies.timing_adjustment.waits import SlowMachine, StatedSpan
 
 __all__ = ["generators"]
 
@@ -39,6 +42,13 @@ def generators() -> list[Generator]:
         MissingModule(),
         NamedRequirement(),
         MissingPlugin(),
+        ProjectInstalled(),
+        ProjectPath(),
+        StatedVariable(),
+        Encoding(),
+        GitIdentity(),
+        StatedSpan(),
+        SlowMachine(),
         NarrowScope(),
         RestoreState(),
         VersionPin(),

@@ -34,14 +34,14 @@ class ProjectInstalled:
         ]
         if own:
             why = f"a process that the tests start cannot import the project's own module {own[0]}"
-            yield Proposal(
-                environment.add(project, evidence.tree, ["-e ."]), f"install the project itself: {why}", 0.85
-            )
         elif named:
             why = f"its metadata ({named[0]}) is asked for"
-            yield Proposal(
-                environment.add(project, evidence.tree, ["-e ."]), f"install the project itself: {why}", 0.85
-            )
+        else:
+            return
+        # A process that is given no variables finds a copy in the environment, but not always the tree itself.
+        for line, prior in (("-e .", 0.85), (".", 0.7)):
+            edits = environment.add(project, evidence.tree, [line])
+            yield Proposal(edits, f"install the project itself ({line}): {why}", prior)
 
 
 class ProjectPath:
