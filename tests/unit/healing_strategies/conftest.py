@@ -49,9 +49,11 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         ("9.2.0", "2026-05-01"),
     ],
     "arrays": [("0.1", "2010-01-01"), ("1.0", "2018-01-01"), ("1.5", "2023-12-01"), ("2.0", "2025-01-01")],
+    "modern": [("1.0", "2025-06-01")],
     "newcomer": [("0.9", "2024-01-01"), ("1.0", "2025-06-01")],
 }
 
+PYTHONS = {"modern": ">=3.11"}
 WHEELS = {
     "arrays-1.0": ["cp38-cp38-manylinux1_x86_64"],
     "arrays-1.5": ["cp38-cp38-manylinux1_x86_64", "cp312-cp312-manylinux1_x86_64"],
@@ -67,7 +69,7 @@ class _Index(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
         self.end_headers()
         files = [
-            {"filename": f"{name}-{end}", "upload-time": f"{day}T00:00:00Z", "url": "", "hashes": {}}
+            {"filename": f"{name}-{end}", "upload-time": f"{day}T00:00:00Z", "requires-python": PYTHONS.get(name, "")}
             for v, day in releases or ()
             for end in (f"{v}.tar.gz", *(f"{v}-{tag}.whl" for tag in WHEELS.get(f"{name}-{v}", ())))
         ]

@@ -51,6 +51,13 @@ def test_the_interpreter_and_the_pins_go_back_together(dated: Bench, fail: Fail)
     )
 
 
+def test_what_the_older_interpreter_never_had_is_left_out(dated: Bench, fail: Fail) -> None:
+    dated.install = ("modern==1.0", "widgets==2.1.0")
+    dated.write({"maestro.yaml": "environment:\n  python: '3.12'\n  install:\n  - modern==1.0\n  - widgets==2.1.0\n"})
+    found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
+    assert environment(dated, found[-1]) == ("3.8", ["widgets<2"])
+
+
 def test_on_the_same_interpreter_the_tools_stay_new_enough_for_it(dated: Bench, fail: Fail) -> None:
     found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
     assert environment(dated, found[1]) == ("3.12", ["pytest==8.4.2", "widgets<2", "gadgets<1", "newcomer", "-e ."])

@@ -26,10 +26,18 @@ def add(project: Project, tree: SourceTree, added: Sequence[str]) -> dict[str, s
     return _edited(project, tree, change)
 
 
-def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement], *, python: str = "") -> dict[str, str]:
+def replace(
+    project: Project,
+    tree: SourceTree,
+    replaced: Sequence[Requirement],
+    *,
+    removed: Sequence[str] = (),
+    python: str = "",
+) -> dict[str, str]:
     """Return the edit that states these requirements instead of what was stated of the same distributions.
 
-    With ``python`` the environment gets another interpreter as well, which only ``maestro.yaml`` can say.
+    With ``python`` the environment gets another interpreter as well, which only ``maestro.yaml`` can say; then lines of
+    distributions may be ``removed`` too.
     """
     from maestro.config import edit
 
@@ -41,6 +49,8 @@ def replace(project: Project, tree: SourceTree, replaced: Sequence[Requirement],
     def change(old: str) -> str:
         if python:
             old = edit.set_python(old, python)
+        for unwanted in removed if python else ():
+            old = edit.remove_requirement(old, unwanted, base=base)
         for want in replaced:
             name = stated.get(canonical(want.name))
             old = (

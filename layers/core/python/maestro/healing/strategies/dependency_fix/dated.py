@@ -56,7 +56,7 @@ class DatedEnvironment:
     strategy = Strategy.DEPENDENCY_FIX
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the dependencies of the interpreter's first year, those of the project's time, and both of that time."""
+        """Yield the dependencies of the interpreter's first year, those of the project's time, then both of it."""
         evidence = Evidence(failure, project)
         when = release_date(evidence)
         if when is None or when > datetime.now(UTC) - _YOUNG:
@@ -67,15 +67,15 @@ class DatedEnvironment:
             return
         for rank, time in enumerate(_times(evidence, when)):
             lines = [_as_of(pin, known[canonical(pin.name)], time) for pin in pins]
-            changed = [line for line, pin in zip(lines, pins, strict=True) if str(line) != str(pin)]
-            other = time.python != evidence.python
-            if not changed and not other:
+            both = list(zip(lines, pins, strict=True))
+            changed = [line for line, pin in both if line is not None and str(line) != str(pin)]
+            gone = [pin.name for line, pin in both if line is None]
+            python = "" if time.python == evidence.python else "{}.{}".format(*time.python)
+            if not changed and not python:
                 continue
             yield Proposal(
-                environment.replace(
-                    project, evidence.tree, changed, python="{}.{}".format(*time.python) if other else ""
-                ),
-                _summary(evidence, when, time, changed),
+                environment.replace(project, evidence.tree, changed, removed=gone, python=python),
+                _summary(evidence, when, time, len(changed) + len(gone) * bool(python)),
                 0.32 - 0.03 * rank,
                 workaround=True,
             )
@@ -121,8 +121,10 @@ def _born(python: tuple[int, int]) -> datetime:
     return datetime(2011 + python[1], 10, 8, tzinfo=UTC)
 
 
-def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requirement:
-    """Return what is to be required instead of a pin; the pin itself where it fits the time."""
+def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requirement | None:
+    """Return what is to be required instead of a pin; itself where it fits the time, None where nothing ever did."""
+    if known and not any(r.takes(time.python) for r in known):
+        return None
     exact = next((parsed(s.version) for s in pin.specifier if s.operator == "=="), None)
     extras = f"[{','.join(sorted(pin.extras))}]" if pin.extras else ""
     day = time.tools if _is_tool(pin.name) else time.day
@@ -148,9 +150,9 @@ def _newer(pin: Requirement, bound: Version, known: Sequence[Release]) -> bool:
     return any(pin.specifier.contains(str(r.version)) for r in known if r.version >= bound)
 
 
-def _summary(evidence: Evidence, when: datetime, time: _Time, changed: Sequence[Requirement]) -> str:
+def _summary(evidence: Evidence, when: datetime, time: _Time, changed: int) -> str:
     python = "" if time.python == evidence.python else "Python {}.{}".format(*time.python)
-    number = f"{len(changed)} distribution{'s' if len(changed) > 1 else ''}" if changed else ""
+    number = f"{changed} distribution{'s' if changed > 1 else ''}" if changed else ""
     what = " and ".join(part for part in (python, number) if part)
     then = min(time.day - _SETTLED, datetime.now(UTC))
     whose = (
