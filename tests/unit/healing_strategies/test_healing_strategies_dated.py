@@ -101,6 +101,27 @@ def test_nothing_is_said_without_a_release_or_of_a_new_one(dated: Bench, fail: F
     assert candidates(dated, fail("AssertionError", "assert 1 == 2")) == []
 
 
+def test_an_unpublished_project_is_dated_by_its_list_of_changes(dated: Bench, fail: Fail) -> None:
+    (dated.root / "PKG-INFO").unlink()
+    dated.write({"CHANGES.rst": "1.1 (2020-01-05)\n====\n\n1.0 (2019-02-30, really 2019-03-01)\n=====\n2199-01-01\n"})
+    found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
+    assert "(January 2020)" in found[1].summary
+    assert environment(dated, found[-1])[0] == "3.8"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.cfg", "[metadata]\nname = demo\nversion = 1.3\n"),
+        ("pyproject.toml", "[project]\nname = 'demo'\nversion = '1.3'\n"),
+    ],
+)
+def test_the_version_is_read_from_the_metadata(dated: Bench, fail: Fail, name: str, text: str) -> None:
+    (dated.root / "PKG-INFO").unlink()
+    dated.write({name: text})
+    assert environment(dated, candidates(dated, fail("AssertionError", "no"))[-1])[0] == "3.9"
+
+
 def test_nothing_is_said_where_the_index_is_silent(dated: Bench, fail: Fail) -> None:
     dated.index = "http://127.0.0.1:9/simple"
     assert candidates(dated, fail("AssertionError", "assert 1 == 2")) == []

@@ -167,6 +167,13 @@ def own_release(tree: SourceTree) -> tuple[str, str] | None:
     if name and version:
         return name[1], version[1]
     names = sorted(own_names(tree))
+    for path, stated in (
+        ("pyproject.toml", r"(?m)^version\s*=\s*['\"](\d[\w.]*)['\"]"),
+        ("setup.cfg", r"(?m)^version\s*=\s*(\d[\w.]*)\s*$"),
+    ):
+        found = re.search(stated, tree.text(path) or "")
+        if found and names:
+            return names[0], found[1]
     for path in tree.python_files:
         if path.count("/") <= 2 and (
             path.endswith(("__init__.py", "setup.py", "version.py", "__version__.py", "__about__.py"))

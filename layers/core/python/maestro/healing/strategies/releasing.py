@@ -1,7 +1,8 @@
 """When things were released: the project itself, and the versions of a distribution."""
 
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
 
@@ -9,22 +10,38 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import own_release
 
+_CHANGES = re.compile(r"(?i)(change|history|news|release)")
+_DAY = re.compile(r"\b(20\d\d)[-/.](\d\d?)[-/.](\d\d?)\b")
+
 
 def release_date(evidence: Evidence) -> datetime | None:
     """Return when the release that the tree states to be was uploaded, or None.
 
-    A version that was never released (a commit between two releases) has the date of the one before it.
+    A version that was never released (a commit between two releases) has the date of the one before it; a project
+    that is not published has the newest date of its list of changes.
     """
     own = own_release(evidence.tree)
     version = parsed(own[1]) if own else None
     if own is None or version is None:
-        return None
+        return _last_change(evidence)
     try:
         known = releases(own[0], evidence.project.network)
     except IndexUnavailableError:
         return None
     dated = [r for r in known if r.uploaded and r.version <= version]
-    return max(dated, key=lambda r: r.version).uploaded if dated else None
+    return max(dated, key=lambda r: r.version).uploaded if dated else _last_change(evidence)
+
+
+def _last_change(evidence: Evidence) -> datetime | None:
+    now, days = datetime.now(UTC), []
+    for path in evidence.tree.files:
+        if path.count("/") <= 1 and _CHANGES.match(path.rpartition("/")[2]):
+            for year, month, day in _DAY.findall(evidence.tree.text(path) or ""):
+                try:
+                    days.append(datetime(int(year), int(month), int(day), tzinfo=UTC))
+                except ValueError:
+                    continue  # a number that looks like a day
+    return max((day for day in days if day < now), default=None)
 
 
 def bound_after(known: Sequence[Release], when: datetime, python: tuple[int, int] | None = None) -> Version | None:
