@@ -5,13 +5,14 @@ The run is stored before anything else. A stream that is down delays a run until
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from maestro.model import Run, RunStatus, dump, new_id
 from maestro.orchestration.errors import ConflictError, NotFoundError, RequestError
 from maestro.orchestration.naming import source_key
 from maestro.orchestration.ports import BlobStore, RunStore
+from maestro.resilience import CircuitBreaker, CircuitOpen
 from maestro.streams import JOBS, CloudEvent, EventType, Streams, StreamsUnavailable
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,19 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes requests. ``wake`` invokes the poller asynchronously; it is called when no poller shows a heartbeat."""
+    """Takes requests.
+
+    ``wake`` invokes the poller asynchronously; it is called when no poller shows a heartbeat. ``breaker`` keeps a
+    stream that is down from slowing every request.
+    """
 
     runs: RunStore
     blobs: BlobStore
     streams: Streams
     wake: Callable[[], None]
+    breaker: CircuitBreaker = field(
+        default_factory=lambda: CircuitBreaker("the jobs stream", failures=3, seconds=10, counts=StreamsUnavailable)
+    )
 
     def open_upload(self, tenant: str) -> dict[str, object]:
         """Return an id for a source bundle and the presigned URL that takes it by PUT within an hour."""
@@ -99,10 +107,13 @@ class Intake:
 
     def _announce(self, run: Run, kind: EventType) -> None:
         event = CloudEvent.new(kind, "/intake", dump(run), tenant=run.tenant, subject=run.id)
+
+        def publish() -> tuple[str, bool]:
+            return self.streams.publish(JOBS, event), self.streams.alive(POLLER)
+
         try:
-            message = self.streams.publish(JOBS, event)
-            alive = self.streams.alive(POLLER)
-        except StreamsUnavailable as error:
+            message, alive = self.breaker.call(publish)
+        except (StreamsUnavailable, CircuitOpen) as error:
             logger.warning(
                 "The jobs stream is out of reach (%s); the poller's sweep will publish run %s.", error, run.id
             )

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import ClassVar
 
-import stamina
 import urllib3
 
 from maestro.orchestration.errors import TransferError
+from maestro.resilience import retry
 
 _RETRIED = (429, 500, 502, 503, 504)
 _ATTEMPTS = 4
@@ -24,7 +24,6 @@ class _TryAgainError(TransferError):
     """An answer that may be different next time."""
 
 
-@stamina.retry(on=(_TryAgainError, urllib3.exceptions.HTTPError), attempts=_ATTEMPTS, wait_initial=0.2, wait_max=5.0)
 def _request(
     pool: urllib3.PoolManager, method: str, url: str, body: bytes | None, *, stream: bool
 ) -> urllib3.BaseHTTPResponse:
@@ -83,7 +82,13 @@ class Transfer:
 
     def _send(self, method: str, url: str, body: bytes | None, *, stream: bool) -> urllib3.BaseHTTPResponse:
         try:
-            response = _request(self._pool, method, url, body, stream=stream)
+            response = retry(
+                lambda: _request(self._pool, method, url, body, stream=stream),
+                attempts=_ATTEMPTS,
+                seconds=60.0,
+                first_wait=0.2,
+                on=(_TryAgainError, urllib3.exceptions.HTTPError),
+            )
         except urllib3.exceptions.HTTPError as error:
             msg = (
                 f"{method} of an object failed: {type(error).__name__}. Is the URL still valid, and the network there?"
