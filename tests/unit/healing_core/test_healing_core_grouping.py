@@ -128,6 +128,18 @@ def test_a_missing_fixture_is_one_failure_for_all_its_tests() -> None:
     assert len(failure.tests) == 25
 
 
+def test_unknown_options_are_one_cause_whoever_parses_them() -> None:
+    old = "usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --cov -n2\n  inifile: /x/setup.cfg"
+    new = "usage: pytest.main() [options]\npytest.main(): error: unrecognized arguments: --cov -n2\n  rootdir: /x"
+    said = [
+        failed("<session>", "_pytest.config.exceptions.UsageError", old, phase=Phase.SESSION, frames=[lib("a.py", "error", "pytest")]),
+        failed("<session>", "pytest.UsageError", new, phase=Phase.SESSION, frames=[lib("argparse.py", "parse")]),
+    ]
+    assert {signatures(result)[0][0] for result in said} == {"options:--cov -n2"}
+    [failure] = group(said[:1], "tests")
+    assert failure.kind is ErrorKind.DEPENDENCY_ERROR
+
+
 def test_a_dropped_hook_argument_is_read_from_the_message() -> None:
     message = (
         "Plugin '/src/tests/conftest.py' for hook 'pytest_ignore_collect'\nhookimpl definition: pytest_ignore_collect(path)\n"

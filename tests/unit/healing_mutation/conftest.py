@@ -6,7 +6,7 @@ import http.server
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -63,16 +63,22 @@ class Tried:
 class Lab:
     """Runs a small project before a patch, and tries the patch in the sandbox."""
 
+    config = CONFIG
+
     def __init__(self, sandbox: Sandbox, served: Path, url: str, root: Path) -> None:
         self.sandbox, self.served, self.url, self.root = sandbox, served, url, root
 
     def try_change(
         self, files: Mapping[str, str], edits: Mapping[str, str], tests: tuple[str, ...], *,
-        outcomes: Mapping[str, Outcome] | None = None,
+        outcomes: Mapping[str, Outcome] | None = None, kept: Mapping[str, str] | None = None,
     ) -> Tried:  # fmt: skip
-        """Try the edits; ``outcomes`` overrides what is said to have come of tests before (a flaky one that passed)."""
+        """Try the edits; ``outcomes`` overrides what is said to have come of tests before (a flaky one that passed).
+
+        ``kept`` are edits of other files that an earlier round has kept.
+        """
         trees = (self.root / "before", self.root / "after")
-        for tree, content in zip(trees, ({"maestro.yaml": CONFIG, **files}, {**files, **edits}), strict=True):
+        kept = kept or {}
+        for tree, content in zip(trees, ({"maestro.yaml": CONFIG, **files}, {**files, **kept, **edits}), strict=True):
             for name, text in {"maestro.yaml": CONFIG, **content}.items():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 (tree / name).write_text(text)
@@ -83,6 +89,11 @@ class Lab:
         known = outcomes or {}
         before = tuple(_said(r, known[r.id]) if r.id in known else r for r in before)
         order = TrialOrder(source, "c", patch, "unit", tests, before, repeats=2, seconds=100.0)
+        if kept:
+            earlier = "".join(_diff(name, files[name], text) for name, text in kept.items())
+            order = replace(
+                order, source=replace(source, patches=(earlier,)), before=(), origin=source, origin_results=before
+            )
         facts = next((r.facts for r in before if r.id in tests and r.facts), None) or Facts(Phase.CALL, "X", "failed")
         failure = Failure("f", ErrorKind.RUNTIME_ERROR, Severity.LOW, "s", "a cause", tests, "unit", "failed", facts)
         return Tried(self.sandbox.try_candidate(order), failure, before, trees)

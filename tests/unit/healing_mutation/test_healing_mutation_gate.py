@@ -56,6 +56,18 @@ def test_a_good_repair_passes_and_says_what_was_killed(lab: "Lab") -> None:
     assert all(gate.passed for gate in gates.values()), gates
 
 
+def test_a_repair_of_several_rounds_is_measured_whole(lab: "Lab") -> None:
+    # the last round changes no source, but an earlier one did: the tests must still be shown to look
+    variable = lab.config.replace("  pythonpath", "  variables: {DEMO: '1'}\n  pythonpath")
+    needy = "import os\n" + CHECKS.replace("    assert cheap(4)", "    os.environ['DEMO']\n    assert cheap(4)")
+    files = {**FILES, "tests/test_prices.py": GONE + needy}
+    edits = {"maestro.yaml": variable}
+    tried = lab.try_change(files, edits, (T + "test_cheap",), kept={"tests/test_prices.py": ALIVE + needy})
+    assert tried.trial.mutation is not None
+    assert tried.trial.mutants
+    assert tried.gate.passed
+
+
 # What each of these asserts is always true, though a reader has to know what is asserted to see it.
 VACUOUS = {
     "a comparison with itself": "value = total([1, 2, 3])\n    assert value == value",
@@ -77,7 +89,7 @@ def test_a_repair_that_makes_the_test_vacuous_is_refused(lab: "Lab", claim: str)
     )
     assert proof.target_green(_evidence(tried)).passed
     assert not tried.gate.passed
-    assert "notice no defect" in tried.gate.detail
+    assert "notices a defect" in tried.gate.detail
     assert "shop/prices.py" in tried.gate.detail
 
 
@@ -219,7 +231,7 @@ def test_a_trial_without_mutants_proves_nothing(lab: "Lab") -> None:
 
 
 def mutant(*, killed: bool = False, reached: bool = True, lost: bool = False) -> MutantResult:
-    return MutantResult("shop/a.py", 3, "`<` becomes `<=` in f", killed, 0.1, reached, lost)
+    return MutantResult("shop/a.py", 3, "`<` becomes `<=` in f", killed, 0.1, reached, lost, checked=killed)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ _FROM_TEXT = (
     ("owner,name", re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]"), "AttributeError"),
     ("file,line", re.compile(r"File ['\"]([^'\"]+)['\"], line (\d+)"), "SyntaxError"),
     ("fixture", re.compile(r"fixture ['\"](\w+)['\"] not found"), ""),
+    ("options", re.compile(r"unrecognized arguments: ([^\n]+)"), "UsageError"),
     ("hook,argument", re.compile(r"for hook ['\"](\w+)['\"][\s\S]*?Argument\(s\) \{['\"](\w+)['\"]"), ""),
 )
 _VARYING = (
@@ -130,6 +131,8 @@ def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per 
         return _Cause(f"import:{module}.{name}", f"`{module}`{version} no longer has `{name}`{where}")
     if "fixture" in get:
         return _Cause(f"fixture:{get['fixture']}", f"nothing provides the fixture `{get['fixture']}`")
+    if "options" in get:
+        return _Cause(f"options:{get['options']}", f"the test tool does not know the options {get['options']}")
     if "hook" in get:
         argument = get.get("argument", "")
         return _Cause(
@@ -202,11 +205,11 @@ def without_parameters(test_id: str) -> str:
 def _kind(facts: Facts) -> ErrorKind:
     """Say what went wrong, by these rules, the first that holds.
 
-    A missing module, fixture or hook argument: dependency. A missing name of a module: import. A syntax error: build.
+    A missing module, fixture, option or hook argument: dependency. A missing name of a module: import. A syntax error: build.
     A failed assertion: test failure. Anything else: runtime.
     """
     kind = _short(facts.exception)
-    if kind == "ModuleNotFoundError" or facts.attributes.keys() & {"fixture", "hook"}:
+    if kind == "ModuleNotFoundError" or facts.attributes.keys() & {"fixture", "hook", "options"}:
         return ErrorKind.DEPENDENCY_ERROR
     if kind == "ImportError":
         return ErrorKind.IMPORT_ERROR

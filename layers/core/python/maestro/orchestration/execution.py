@@ -202,9 +202,9 @@ class Sandbox:
             trial = self._prove(order, suite, environment, workspace.source, deadline)
             if not trial.repeats:
                 return trial
-            return replace(
-                trial, mutation=self._mutants(order, suite, environment, (tree, workspace.source), trial, deadline)
-            )
+            with self._tree(order.origin or order.source) as before:
+                trees = (before, workspace.source)
+                return replace(trial, mutation=self._mutants(order, suite, environment, trees, trial, deadline))
 
     def _mutants(  # noqa: PLR0917 - called once
         self,
@@ -232,7 +232,7 @@ class Sandbox:
         setting = mutation_trial.Setting(
             before=trees[0],
             after=trees[1],
-            earlier=order.before,
+            earlier=order.origin_results if order.origin else order.before,
             first=trial.suite,
             target=trial.target,
             repeats=trial.repeats,

@@ -123,6 +123,8 @@ class HealingSteps:
         for candidate in candidates:
             order = TrialOrder(
                 source=source,
+                origin=order_source(self.blobs, run, base) if memory.patches else None,
+                origin_results=tuple(self._suite_results(run, state["pass"], failure.suite)) if memory.patches else (),
                 candidate=candidate.id,
                 patch=candidate.patch,
                 suite=failure.suite,

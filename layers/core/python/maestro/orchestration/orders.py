@@ -74,7 +74,8 @@ class ChunkOrder:
 class TrialOrder:
     """Try a candidate: run the failure's tests with it and, where they got better, the proof.
 
-    ``before`` holds the results without the candidate, ``signature_tests`` the ids that must get better.
+    ``before`` holds the results without the candidate. In a later round ``origin`` is the source without the changes
+    that the heal has kept so far, and ``origin_results`` what it showed: a repair is all of them together.
     """
 
     source: Source
@@ -87,6 +88,8 @@ class TrialOrder:
     seconds: float
     archive: EnvironmentArchive = field(default_factory=EnvironmentArchive)
     stress: tuple[Experiment, ...] = ()  # the runs that revealed what is flaky: each must come out clean
+    origin: Source | None = None
+    origin_results: tuple[CaseResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
