@@ -205,8 +205,8 @@ def without_parameters(test_id: str) -> str:
 def _kind(facts: Facts) -> ErrorKind:
     """Say what went wrong, by these rules, the first that holds.
 
-    A missing module, fixture, option or hook argument: dependency. A missing name of a module: import. A syntax error: build.
-    A failed assertion: test failure. Anything else: runtime.
+    A missing module, fixture, option or hook argument: dependency. A missing name of a module: import. A syntax error:
+    build. A failed assertion: test failure. Anything else: runtime.
     """
     kind = _short(facts.exception)
     if kind == "ModuleNotFoundError" or facts.attributes.keys() & {"fixture", "hook", "options"}:
