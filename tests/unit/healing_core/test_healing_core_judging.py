@@ -66,7 +66,7 @@ def ran(
 ) -> Trial:
     return Trial(
         name, TrialStatus.RAN, target=tuple(target), repeats=tuple(map(tuple, repeats)), suite=tuple(suite),
-        mutation=Mutation((MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1),), healed=1),
+        mutation=Mutation((MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True),), healed=1),
     )  # fmt: skip
 
 

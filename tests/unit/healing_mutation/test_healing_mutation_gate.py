@@ -244,6 +244,9 @@ def mutant(*, killed: bool = False, reached: bool = True, lost: bool = False) ->
         (Mutation((mutant(killed=True), mutant(lost=True)), compared=1), False),
         (Mutation((mutant(),) * 8, compared=1), True),  # the original tests did not notice them either
         (Mutation((mutant(),) * 8, healed=1, asserting=False), True),
+        # the code under the tests failed, which says nothing of what they claim
+        (Mutation((mutant(),) * 3 + (dataclasses.replace(mutant(killed=True), checked=False),), healed=1), False),
+        (Mutation((mutant(),) * 3 + (dataclasses.replace(mutant(killed=True), checked=False),) * 4, healed=1), True),
         *((Mutation(unmeasured=why), True) for why in Unmeasured),
     ],
 )

@@ -40,7 +40,7 @@ class Play:
         time.sleep(self.seconds)
         self.runs.append((tree.name, mutant))
         outcome = Outcome.FAILED if self.fails(tree.name, mutant) else Outcome.PASSED
-        facts = COVERED if trace else None
+        facts = COVERED if trace else Facts(Phase.CALL, "AssertionError", "") if outcome.bad else None
         return tuple(CaseResult(test, outcome, 0.01, FILE, facts=facts) for test in tests)
 
 

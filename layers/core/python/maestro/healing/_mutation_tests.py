@@ -184,6 +184,31 @@ def asserting(setting: Setting, tests: Sequence[str]) -> bool:
     return not tests
 
 
+def comparing(setting: Setting, tests: Sequence[str]) -> bool:
+    """Whether all the tests, as they are with the patch or were before it, hold assertions of values.
+
+    Their failing is an AssertionError then. False where a function cannot be found.
+    """
+    files = {r.id: r.file for r in setting.first}
+    for test in tests:
+        found = [dict(mutation.functions(module_of(tree, files.get(test, "")) or ast.Module([], []))).get(_name(test))
+                 for tree in (setting.before, setting.after)]  # fmt: skip
+        if not any(function is not None and _compares(function) for function in found):
+            return False
+    return True
+
+
+def _compares(function: ast.AST) -> bool:
+    for node in ast.walk(function):
+        match node:
+            case ast.Assert():
+                return True
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                if name.startswith("assert") and "Raises" not in name and "Warns" not in name:
+                    return True
+    return False
+
+
 def _claims(function: ast.AST) -> bool:
     for node in ast.walk(function):
         match node:

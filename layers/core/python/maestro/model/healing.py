@@ -94,7 +94,8 @@ class TrialStatus(StrEnum):
 class MutantResult:
     """One defect put into product code, and whether the healed tests noticed.
 
-    ``killed`` means that one of them failed, or ran out of time; ``reached`` that they certainly ran the place;
+    ``killed`` means that one of them failed, or ran out of time; ``checked`` that a claim of theirs did, not only the
+    code under them, which would fail a test that claims nothing too; ``reached`` that they certainly ran the place;
     ``lost`` that the tests as they were before the patch noticed it, and do not with the patch.
     """
 
@@ -105,6 +106,7 @@ class MutantResult:
     seconds: float
     reached: bool = True
     lost: bool = False
+    checked: bool = False
 
 
 class Unmeasured(StrEnum):
