@@ -1,6 +1,7 @@
 """Ask uv for the smallest change of a set of pins that lets a further requirement in."""
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,7 +63,9 @@ def _compile(
             "--no-annotate",
             "--no-build",
         ]
-        command += ["--python-version", f"{python[0]}.{python[1]}", "--output-file", str(target), str(source)]
+        # uv asks some interpreter for the platform; the running one is always there
+        command += ["--python", sys.executable, "--python-version", f"{python[0]}.{python[1]}"]
+        command += ["--output-file", str(target), str(source)]
         environment = {**network, "HOME": folder, "PATH": "", "UV_PYTHON_DOWNLOADS": "never"}
         environment.setdefault("UV_CACHE_DIR", str(Path(tempfile.gettempdir(), "maestro-uv-cache")))
         try:
