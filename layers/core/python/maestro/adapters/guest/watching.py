@@ -112,8 +112,8 @@ class State(object):
             found.append({"module": "os.environ", "path": ",".join(names)[:500], "how": "inside", "type": "environ"})
         if self.cwd != later.cwd:
             found.append({"module": "os.getcwd", "path": "", "how": "rebound", "type": "str"})
-        for name in sorted(set(self.loggers) & set(later.loggers)):
-            old, new = self.loggers[name], later.loggers[name]
+        for name, new in sorted(later.loggers.items()):
+            old = self.loggers.get(name, (logging.NOTSET, [], False, True))
             for place, what in enumerate(("level", "handlers", "disabled", "propagate")):
                 if old[place] != new[place]:
                     found.append({"module": "logging", "path": name, "how": "rebound", "type": what})

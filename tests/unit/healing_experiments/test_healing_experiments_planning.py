@@ -1,0 +1,189 @@
+"""What experiments ask for, and what they conclude, in worlds whose truth is known."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from maestro.healing.diagnosis import healable
+from maestro.healing.experiments import (
+    MAX_STEPS,
+    Experiment,
+    Ground,
+    Observation,
+    conclude,
+    plan,
+    polluter,
+    repetitions,
+    stress,
+    wanted,
+)
+from maestro.model import CaseResult, ErrorKind, Facts, Failure, Outcome, Phase, Severity, Strategy, dump, load
+
+Fails = Callable[[Sequence[str], str, int], bool]  # tests before it in its process, the test, the load
+
+
+def failure(*tests: str, flaky: bool = True, exception: str = "AssertionError") -> Failure:
+    facts = Facts(Phase.CALL, exception, "no")
+    return Failure(
+        "f", ErrorKind.TEST_FAILURE, Severity.LOW, "s", "it failed", tests, "tests", "no", facts, flaky=flaky
+    )
+
+
+def ground(*tests: str, **more: bool) -> Ground:
+    results = tuple(CaseResult(t, Outcome.PASSED, 0.01, t.partition("::")[0]) for t in tests)
+    return Ground(results, **more)
+
+
+def world(fails: Fails) -> Callable[[Experiment], Observation]:
+    """Carry out experiments in a world in which ``fails`` is true."""
+
+    def observe(experiment: Experiment) -> Observation:
+        tests = list(experiment.tests or ())
+        if experiment.order == "reversed":
+            tests.reverse()
+        seen: dict[str, list[str]] = {t: [] for t in experiment.watch or tests}
+        for _ in range(experiment.repeat):
+            for place, test in enumerate(tests):
+                before = [] if experiment.order == "alone" else tests[:place]
+                if test in seen:
+                    seen[test].append("failed" if fails(before, test, experiment.load) else "passed")
+        return Observation(experiment.name, {t: tuple(o) for t, o in seen.items()}, ran=tuple(tests))
+
+    return observe
+
+
+def investigate(found: Failure, known: Ground, observe: Callable[[Experiment], Observation]) -> list[list[Observation]]:
+    told: list[list[Observation]] = []
+    while asked := plan(found, known, told):
+        told.append([observe(experiment) for experiment in asked])
+    return told
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 400), st.data())
+def test_a_polluter_is_found_wherever_it_stands(count: int, data: st.DataObject) -> None:
+    tests = [f"t.py::test_{n}" for n in range(count)]
+    place = data.draw(st.integers(1, count - 1))
+    culprit = data.draw(st.integers(0, place - 1))
+    victim, guilty = tests[place], tests[culprit]
+
+    told = investigate(failure(victim), ground(*tests), world(lambda before, t, _: t == victim and guilty in before))
+
+    assert polluter(failure(victim), told) == (victim, guilty)
+    assert len(told) <= MAX_STEPS
+
+
+def test_the_order_is_the_cause_and_the_repair_has_to_survive_it() -> None:
+    tests = ["t.py::test_a", "t.py::test_b", "t.py::test_c"]
+    found = failure("t.py::test_c")
+    told = investigate(found, ground(*tests), world(lambda before, t, _: t == tests[2] and tests[0] in before))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "order"
+    assert concluded.diagnosis["polluters"] == ["t.py::test_a"]
+    assert "passes alone and fails after t.py::test_a" in concluded.cause
+    runs = stress(load(Failure, dump(concluded)))
+    assert [(e.tests, e.order) for e in runs] == [(tuple(tests), "given")]
+    assert runs[0].repeat >= 2
+    assert healable(concluded) == {Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT}
+
+
+def test_two_tests_that_pollute_only_together_are_not_blamed_singly() -> None:
+    tests = [f"t.py::test_{n}" for n in range(20)]
+    found = failure(tests[19])
+    both = {tests[0], tests[18]}
+    told = investigate(found, ground(*tests), world(lambda before, t, _: t == tests[19] and both <= set(before)))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "order"
+    assert concluded.diagnosis["polluters"] == []
+
+
+def test_chance_is_told_from_order_and_its_rate_says_how_often_to_repeat() -> None:
+    dice = random.Random(7)  # noqa: S311 - a die
+    found = failure("t.py::test_a")
+    told = investigate(found, ground("t.py::test_a", "t.py::test_b"), world(lambda *_: dice.random() < 0.4))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] in ("random", "timing")
+    assert stress(concluded)[0].repeat >= repetitions(0.9)
+
+
+def test_what_fails_only_under_load_is_timing() -> None:
+    found = failure("t.py::test_a")
+    told = investigate(found, ground("t.py::test_a", timed=True), world(lambda _, __, load: load > 0))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "timing"
+    assert stress(concluded)[0].load > 0
+
+
+def test_what_fails_every_time_is_broken_and_no_flaky_strategy_may_touch_it() -> None:
+    found = failure("t.py::test_a")
+    told = investigate(found, ground("t.py::test_a", "t.py::test_b"), world(lambda *_: True))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "broken"
+    assert stress(concluded) == ()
+    assert healable(concluded) == frozenset()
+
+
+def test_what_does_not_fail_again_cannot_be_proven_and_so_is_not_healed() -> None:
+    found = failure("t.py::test_a")
+    told = investigate(found, ground("t.py::test_a", "t.py::test_b"), world(lambda *_: False))
+
+    concluded = conclude(found, told)
+
+    assert "could not be made to fail again" in concluded.cause
+    assert healable(concluded) == frozenset()
+
+
+def test_a_test_that_leans_on_another_is_brittle_and_not_healed_by_hiding_it() -> None:
+    tests = ["t.py::test_setup", "t.py::test_b"]
+    found = failure("t.py::test_b")
+    told = investigate(found, ground(*tests), world(lambda before, t, _: t == tests[1] and tests[0] not in before))
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "brittle"
+    assert healable(concluded) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "asks"),
+    [
+        (failure("t.py::a"), ground("t.py::a", "t.py::b"), True),
+        (failure("t.py::a", flaky=False), ground("t.py::a", "t.py::b"), False),
+        (failure("t.py::a", flaky=False), ground("t.py::a", "t.py::b", shared=True), True),
+        (failure("t.py::a", flaky=False), ground("t.py::a", "t.py::b", timed=True), True),
+        (failure("t.py"), ground("t.py::a", "t.py::b"), False),
+    ],
+    ids=["flaky", "plain", "shares state", "waits", "a file"],
+)
+def test_experiments_are_asked_for_only_where_they_can_tell_something(
+    found: Failure,
+    known: Ground,
+    asks: bool,  # noqa: FBT001 - a parameter of the cases
+) -> None:
+    assert wanted(found, known) is asks
+    assert bool(plan(found, known, [])) is asks
+
+
+def test_a_failure_of_collection_is_not_experimented_with() -> None:
+    found = failure("t.py::a")
+    found = replace(found, facts=replace(found.facts, phase=Phase.COLLECT))
+    assert not wanted(found, ground("t.py::a"))
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.5, 0.2, 0.1])
+def test_enough_clean_runs_leave_little_doubt(rate: float) -> None:
+    times = repetitions(rate)
+    assert (1 - rate) ** times <= 0.02 or times == 40

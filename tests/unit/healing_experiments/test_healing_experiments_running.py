@@ -1,0 +1,116 @@
+"""Experiments in real processes: orders are kept, changed state is seen, load ends."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from maestro.healing.experiments import Experiment
+from maestro.orchestration.experimenting import Laboratory, busy, ordered
+
+MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
+SHARED = {
+    "shop/__init__.py": "",
+    "shop/cart.py": """\
+        CACHE = {}
+        class Cart:
+            made = []
+            def __init__(self, name):
+                CACHE[name] = self
+                self.made.append(name)
+    """,
+    "tests/test_cart.py": """\
+        import logging
+        import os
+        from shop.cart import CACHE, Cart
+
+        ROWS = [{"price": 1}]
+        LIMIT = 10
+
+        def test_first():
+            Cart("first")
+            ROWS[0]["price"] = 2
+            os.environ["SHOP"] = "open"
+            logging.getLogger("shop").setLevel(logging.ERROR)
+
+        def test_second():
+            assert not CACHE
+
+        def test_rebinds():
+            global LIMIT
+            LIMIT = 11
+    """,
+}
+FIRST, SECOND, REBINDS = (f"tests/test_cart.py::test_{n}" for n in ("first", "second", "rebinds"))
+
+
+def test_the_stated_order_is_the_order_of_the_run(laboratory: MakeLaboratory) -> None:
+    place = laboratory(SHARED)
+
+    after = place.observe(Experiment("after", (FIRST, SECOND), repeat=2, watch=(SECOND,)))
+    before = place.observe(Experiment("before", (SECOND, FIRST)))
+    mirrored = place.observe(Experiment("mirrored", (FIRST, SECOND), "reversed"))
+    alone = place.observe(Experiment("alone", (FIRST, SECOND), "alone"))
+
+    assert after.ran == (FIRST, SECOND)
+    assert after.outcomes == {SECOND: ("failed", "failed")}
+    assert before.ran == (SECOND, FIRST)
+    assert [o.outcomes[SECOND] for o in (before, mirrored, alone)] == [("passed",)] * 3
+
+
+def test_what_a_test_leaves_changed_is_seen(laboratory: MakeLaboratory) -> None:
+    seen = laboratory(SHARED).observe(Experiment("all", (FIRST, SECOND, REBINDS), record=True)).changed
+
+    first = {(c["module"], c["path"]): c for c in seen[FIRST]}
+    cache = next(c for (_, path), c in first.items() if path == "CACHE")
+    rows = next(c for (_, path), c in first.items() if path == "ROWS")
+    assert (cache["how"], cache["type"], cache["deep"], cache["plain"]) == ("inside", "dict", False, False)
+    assert (rows["how"], rows["type"], rows["deep"], rows["plain"]) == ("inside", "list", True, True)
+    assert first["shop.cart", "Cart.made"]["how"] == "inside"
+    assert first["os.environ", "SHOP"]["how"] == "inside"
+    assert first["logging", "shop"]["type"] == "level"
+    assert SECOND not in seen
+    assert [(c["path"], c["how"]) for c in seen[REBINDS]] == [("LIMIT", "rebound")]
+
+
+def test_a_test_that_is_not_there_is_absent_and_no_pass(laboratory: MakeLaboratory) -> None:
+    gone = "tests/test_cart.py::test_gone"
+    seen = laboratory(SHARED).observe(Experiment("gone", (gone,), watch=(gone,)))
+    assert seen.outcomes[gone] != ("passed",)
+
+
+def test_without_time_nothing_is_claimed(laboratory: MakeLaboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = laboratory(SHARED)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+    seen = place.observe(Experiment("late", (FIRST,)))
+
+    assert seen.outcomes == {FIRST: ()}
+    assert seen.problem
+
+
+def test_load_is_real_and_ends() -> None:
+    def children() -> list[str]:
+        task = Path(f"/proc/self/task/{os.getpid()}/children")
+        return task.read_text().split() if task.exists() else []
+
+    before = set(children())
+    with busy(1, 5.0):
+        started = set(children()) - before
+        assert len(started) == 1
+        stat = Path(f"/proc/{next(iter(started))}/stat")
+        deadline = time.monotonic() + 5
+        while int(stat.read_text().rsplit(")", 1)[1].split()[11]) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert int(stat.read_text().rsplit(")", 1)[1].split()[11]) >= 3  # it used the processor
+    assert set(children()) == before
+
+
+def test_a_seed_mixes_the_same_way_every_time() -> None:
+    tests = tuple(f"t.py::{n}" for n in range(30))
+    mixed = ordered(Experiment("mixed", tests, "shuffled", seed=5))
+    assert mixed is not None
+    assert mixed == ordered(Experiment("again", tests, "shuffled", seed=5))
+    assert sorted(mixed) == sorted(tests) != list(mixed)

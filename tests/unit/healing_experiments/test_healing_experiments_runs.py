@@ -1,0 +1,126 @@
+"""Flaky tests in whole runs: one whose cause is found is steadied; one whose cause is not is named."""
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from support.machine import LocalMachine, RunOutcome
+
+CONFIG = f"""\
+project: demo
+environment:
+  python: "{sys.version_info[0]}.{sys.version_info[1]}"
+  install: [pytest]
+  pythonpath: ["."]
+suites:
+  unit: {{kind: test, adapter: pytest, paths: [tests]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
+    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
+        yield made
+
+
+def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
+    for name, text in {"maestro.yaml": CONFIG, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(textwrap.dedent(text))
+    return machine.run(root, heal=True)
+
+
+def test_state_that_leaks_between_tests_is_given_back(machine: LocalMachine, tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": "RATES = {'full': 19}\n\n\ndef rate(name):\n    return RATES[name]\n",
+        "tests/test_rates.py": """\
+            import shop
+
+
+            def test_a_changed_rate():
+                shop.RATES["full"] = 16
+                assert shop.rate("full") == 16
+
+
+            def test_the_full_rate():
+                assert shop.rate("full") == 19
+        """,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    (repair,) = outcome.accepted
+    assert repair.strategy == "flaky_stabilization"
+    assert repair.tests_fixed == ("tests/test_rates.py::test_the_full_rate",)
+    assert "kept = dict(shop.RATES)" in repair.patch or "kept = copy.deepcopy(shop.RATES)" in repair.patch
+    assert outcome.run.status == "healed"
+    (failure,) = outcome.document["failures"]
+    assert "test_a_changed_rate" in failure["cause"]
+    assert "Run Experiments" in outcome.states
+
+
+def test_a_test_that_fails_by_chance_is_named_and_fails_no_run(machine: LocalMachine, tmp_path: Path) -> None:
+    # Not by a die, which may fall right: the first process that runs it fails, the later ones pass.
+    mark = tmp_path / "mark"
+    files = {
+        "tests/test_chance.py": f"""\
+            import os
+
+
+            def test_by_chance():
+                try:
+                    os.close(os.open({str(mark)!r}, os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    return
+                assert False, "the first one loses"
+        """,
+    }
+
+    outcome = run(machine, tmp_path / "project", files)
+
+    assert outcome.accepted == ()
+    assert outcome.run.status == "passed"
+    (flaky,) = outcome.document["flaky"]
+    assert flaky["id"] == "tests/test_chance.py::test_by_chance"
+    assert "could not be made to fail again" in flaky["why"]
+    assert outcome.document["failures"] == []
+
+
+def test_a_defect_that_only_another_order_shows_is_not_hidden(machine: LocalMachine, tmp_path: Path) -> None:
+    # The product itself forgets: what leaks is in a closure, which no fixture can give back.
+    files = {
+        "shop/__init__.py": """\
+            def _counter():
+                count = 0
+
+                def following():
+                    nonlocal count
+                    count += 1
+                    return count
+
+                return following
+
+
+            following = _counter()
+        """,
+        "tests/test_numbers.py": """\
+            import shop
+
+
+            def test_numbers_rise():
+                assert shop.following() < shop.following()
+
+
+            def test_the_first_number():
+                assert shop.following() == 1
+        """,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    assert outcome.accepted == ()
+    assert [case["id"] for case in outcome.document["flaky"]] == ["tests/test_numbers.py::test_the_first_number"]
+    assert "depends on the order" in outcome.document["flaky"][0]["why"]
+    assert outcome.run.status == "passed"
