@@ -1,8 +1,9 @@
 """Traps: on defects of the product no repair may be accepted. Runs all of them; ``--find`` makes them anew.
 
-    python tests/benchmarks/traps.py [--only TEXT] [--jobs N] [--json FILE]
+    python tests/benchmarks/traps.py [--only TEXT] [--blind] [--json FILE]
     python tests/benchmarks/traps.py --find [--seed N] [--per-release N] [--only RELEASE]
 
+With ``--blind`` the diagnosis acquits every failure and allows every strategy, so that the proof alone has to refuse.
 Prints, for each trap, how the healing reported it, and at the end: accepted repairs (must be 0, else exit code 1), the
 share of traps reported as regressions, and the time.
 """
@@ -22,10 +23,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from maestro.model import EnvironmentSpec
+from maestro.model import EnvironmentSpec, Failure, Strategy
+from maestro.orchestration import healing_steps
 from maestro.registry import Environment, EnvironmentBuilder
 from maestro.settings import network_variables
 from support.machine import LocalMachine, RunOutcome
@@ -51,13 +55,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--per-release", type=int, default=7)
     parser.add_argument("--only", default="", help="only traps whose id holds this text")
+    parser.add_argument("--blind", action="store_true", help="let the diagnosis acquit every failure")
     parser.add_argument("--json", type=Path, help="write what came out, by trap")
     options = parser.parse_args(arguments)
     logging.disable(logging.INFO)
     CACHE.mkdir(parents=True, exist_ok=True)
     if options.find:
         return find(options.seed, options.per_release, options.only)
-    return run([t for t in traps() if options.only in t.id], options.json)
+    with blindfold() if options.blind else contextlib.nullcontext():
+        return run([t for t in traps() if options.only in t.id], options.json)
 
 
 # ---------------------------------------------------------------------- running
@@ -94,10 +100,18 @@ def account(trap: Trap, outcome: RunOutcome, seconds: float) -> dict[str, Any]:
              "files": r.files, "patch": r.patch, "tests": len(r.tests_fixed)}
             for r in outcome.accepted
         ],
+        "refused": refusals(outcome),
         "tried": sum(call.state == "Try Candidate" for call in outcome.calls),
         "failures": [{"cause": f.cause, "regression": f.regression, "tests": len(f.tests)} for f in outcome.failures],
         "unseen": sorted(set(trap.failing) - claimed - _whole_files(claimed, trap.failing)),
     }  # fmt: skip
+
+
+def refusals(outcome: RunOutcome) -> list[str]:
+    """Why each candidate that was not kept was refused, in the judge's words."""
+    blobs = outcome.context.blobs
+    keys = [key for key in blobs.list(f"{outcome.run.tenant}/runs/") if key.endswith("/rejected.json")]
+    return [said for key in keys for said in json.loads(blobs.get(key))]
 
 
 def _whole_files(claimed: set[str], failing: Sequence[str]) -> set[str]:
@@ -134,6 +148,23 @@ def summarise(told: Sequence[dict[str, Any]]) -> int:
     say(f"candidates tried                   {sum(e['tried'] for e in told)}")
     say(f"seconds: median, longest, all      {statistics.median(times)}, {max(times)}, {sum(times):.0f}")
     return 1 if harmed or odd else 0
+
+
+@contextlib.contextmanager
+def blindfold() -> Iterator[None]:
+    """Have the diagnosis see no regression anywhere and allow every strategy."""
+
+    def acquit(failure: Failure, *_: object) -> Failure:
+        return replace(failure, regression=False)
+
+    def all_strategies(*_: object) -> frozenset[Strategy]:
+        return frozenset(Strategy)
+
+    with (
+        mock.patch.object(healing_steps, "diagnose", acquit),
+        mock.patch.object(healing_steps, "healable", all_strategies),
+    ):
+        yield
 
 
 # ---------------------------------------------------------------------- finding
@@ -234,6 +265,7 @@ def outcomes(root: Path, release: Release, environment: Environment) -> dict[str
     """Run a release's tests; return the ids that pass, and whether it took too long."""
     path = os.pathsep.join(str(root / entry) for entry in release.pythonpath)
     command = [str(environment.python), "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=no", "--color=no"]
+    command.append("--continue-on-collection-errors")
     try:
         done = subprocess.run(
             [*command, *release.tests], cwd=root, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
