@@ -186,8 +186,7 @@ FIXTURE = """\
         "kept = list(ROWS)\n        yield\n        CACHE.clear()\n        CACHE.update(kept)",
         "Cart.total = lambda self: 3\n        yield",
         "kept = Cart('x').items\n        yield\n        Cart.items = kept",
-        "kept = copy.deepcopy(ROWS)\n        try:\n            yield\n"
-        "        except Exception:\n            pass\n        ROWS[:] = kept",
+        "try:\n            yield\n        except Exception:\n            ROWS[:] = []",
         "kept = copy.deepcopy(ROWS)\n        yield\n        ROWS[:] = kept\n        yield",
         "ROWS[:] = []\n        kept = copy.deepcopy(ROWS)\n        yield\n        ROWS[:] = kept",
         "yield",
