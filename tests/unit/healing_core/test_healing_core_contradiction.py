@@ -72,6 +72,22 @@ def test_the_experiment_leaves_source_and_tests_alone(tmp_path: Path) -> None:
     assert not gates["diagnosis"].passed
 
 
+@pytest.mark.parametrize(
+    ("limit", "passed"), [("(3, 9)", False), ("(3, 12)", False), ("(3,)", True), ("(3, 7, 1)", True)]
+)
+def test_code_that_the_older_interpreter_does_not_run_may_hide_the_defect(
+    tmp_path: Path, limit: str, *, passed: bool
+) -> None:
+    product = f"import sys\n\n\ndef one():\n    return 2 if sys.version_info >= {limit} else 1\n"
+    before, after = two_trees(
+        tmp_path, {"tests/test_x.py": TEST, "x.py": product, "maestro.yaml": NEW}, {"maestro.yaml": OLD}
+    )
+    facts = dataclasses.replace(REGRESSION.facts, covered={"x.py": ("one",)})
+    broken = dataclasses.replace(REGRESSION, facts=facts)
+    gates = proof.prove(broken, dated(), ran(case(A), case(B)), BASELINE, before, after)
+    assert gates["diagnosis"].passed is passed
+
+
 def test_the_last_resort_waits_while_adapting_gets_on(tmp_path: Path) -> None:
     gone = "import collections\n\n\ndef test_a():\n    assert collections.Mapping\n"
     fixed = gone.replace("collections", "collections.abc")

@@ -4,6 +4,7 @@ A gate looks at the trial's results, at the tree before and after the patch, or 
 project code. A repair passes all of them or it is not one.
 """
 
+import ast
 import dataclasses
 import fnmatch
 import functools
@@ -405,4 +406,41 @@ def _contradicted(evidence: Evidence) -> GateResult:
     if missing:
         said = f"the other environment does not explain all of the failure: {_listed(missing)}"
         return GateResult(passed=False, detail=said)
+    branching = [file for file in _product_files(evidence.failure) if _branches(evidence, file)]
+    if branching:
+        said = f"{branching[0]} does other things on the older interpreter, so a defect may only be out of sight there"
+        return GateResult(passed=False, detail=said)
     return GateResult(passed=True, detail="the same source and the same tests pass in the environment of their time")
+
+
+def _product_files(failure: Failure) -> list[str]:
+    """Return the product's files that the failure shows to be run."""
+    frames = (frame.file for frame in failure.facts.frames if frame.in_project)
+    return [f for f in dict.fromkeys((*failure.facts.covered, *frames)) if not is_test_file(f)]
+
+
+def _branches(evidence: Evidence, file: str) -> bool:
+    """Whether a file compares ``sys.version_info`` with a version between the two interpreters."""
+    versions = [_python(tree) for tree in (evidence.after, evidence.before)]
+    path = evidence.before / file
+    module = parse(path.read_text("utf-8", "replace")) if path.is_file() and path.suffix == ".py" else None
+    if module is None or None in versions:
+        return False
+    old, new = sorted(version for version in versions if version)
+    for node in ast.walk(module):
+        if isinstance(node, ast.Compare) and "version_info" in ast.unparse(node):
+            for side in (node.left, *node.comparators):
+                parts = side.elts[:2] if isinstance(side, ast.Tuple) else []
+                limit = tuple(part.value for part in parts if isinstance(part, ast.Constant))
+                if old < limit <= new:
+                    return True
+    return False
+
+
+def _python(tree: Path) -> tuple[int, ...] | None:
+    """Return the interpreter that a tree's configuration asks for."""
+    for name in ("maestro.yaml", "maestro.yml"):
+        if (tree / name).is_file():
+            found = re.search(r"(?m)^\s*python:\s*['\"]?(\d+)\.(\d+)", (tree / name).read_text("utf-8", "replace"))
+            return (int(found[1]), int(found[2])) if found else None
+    return None
