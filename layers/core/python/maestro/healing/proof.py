@@ -4,7 +4,6 @@ A gate looks at the trial's results, at the tree before and after the patch, or 
 project code. A repair passes all of them or it is not one.
 """
 
-import ast
 import dataclasses
 import fnmatch
 import functools
@@ -21,6 +20,7 @@ from maestro.healing import weakening
 from maestro.healing._configuration import is_configuration
 from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change, changes, is_test_file, parse
+from maestro.healing.contradiction import contradicted
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.errors import HealingError
 from maestro.healing.mutation import product_file
@@ -394,53 +394,5 @@ def prove(  # noqa: PLR0917 - the order that the contract states
     chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     results = {name: gate(evidence) for name, gate in chosen.items()}
     if failure.regression:
-        results["diagnosis"] = _contradicted(evidence)
+        results["diagnosis"] = contradicted(failure, changed, evidence.tests, before, after)
     return results
-
-
-def _contradicted(evidence: Evidence) -> GateResult:
-    """Where source and tests are untouched and every test passes, the environment was the cause, not the product."""
-    if any(change.python for change in evidence.changed):
-        return GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
-    missing = set(evidence.failure.tests) - set(evidence.tests)
-    if missing:
-        said = f"the other environment does not explain all of the failure: {_listed(missing)}"
-        return GateResult(passed=False, detail=said)
-    branching = [file for file in _product_files(evidence.failure) if _branches(evidence, file)]
-    if branching:
-        said = f"{branching[0]} does other things on the older interpreter, so a defect may only be out of sight there"
-        return GateResult(passed=False, detail=said)
-    return GateResult(passed=True, detail="the same source and the same tests pass in the environment of their time")
-
-
-def _product_files(failure: Failure) -> list[str]:
-    """Return the product's files that the failure shows to be run."""
-    frames = (frame.file for frame in failure.facts.frames if frame.in_project)
-    return [f for f in dict.fromkeys((*failure.facts.covered, *frames)) if not is_test_file(f)]
-
-
-def _branches(evidence: Evidence, file: str) -> bool:
-    """Whether a file compares ``sys.version_info`` with a version between the two interpreters."""
-    versions = [_python(tree) for tree in (evidence.after, evidence.before)]
-    path = evidence.before / file
-    module = parse(path.read_text("utf-8", "replace")) if path.is_file() and path.suffix == ".py" else None
-    if module is None or None in versions:
-        return False
-    old, new = sorted(version for version in versions if version)
-    for node in ast.walk(module):
-        if isinstance(node, ast.Compare) and "version_info" in ast.unparse(node):
-            for side in (node.left, *node.comparators):
-                parts = side.elts[:2] if isinstance(side, ast.Tuple) else []
-                limit = tuple(part.value for part in parts if isinstance(part, ast.Constant))
-                if old < limit <= new:
-                    return True
-    return False
-
-
-def _python(tree: Path) -> tuple[int, ...] | None:
-    """Return the interpreter that a tree's configuration asks for."""
-    for name in ("maestro.yaml", "maestro.yml"):
-        if (tree / name).is_file():
-            found = re.search(r"(?m)^\s*python:\s*['\"]?(\d+)\.(\d+)", (tree / name).read_text("utf-8", "replace"))
-            return (int(found[1]), int(found[2])) if found else None
-    return None
