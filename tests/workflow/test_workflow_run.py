@@ -15,6 +15,12 @@ PYTHON2 = {
     "tests/test_a.py": "from helper import text\n\n\ndef test_text():\n    assert text(1) == '1'\n",
     "tests/test_b.py": "def test_plain():\n    assert 1\n",
 }
+LEAKING = {
+    "tests/test_state.py": (
+        "seen = []\n\n\ndef test_first():\n    seen.append(1)\n    assert seen\n\n\n"
+        "def test_second():\n    assert seen == []\n"
+    ),
+}
 USES_SIX = "import six\n\n\ndef test_six():\n    assert six.PY3\n"
 TWO_BACKENDS = {
     "tests/test_one.py": USES_SIX,
@@ -294,6 +300,41 @@ def test_trouble_in_healing_leaves_the_failure_unhealed(machine: LocalMachine, w
 
     assert (outcome.run.status, outcome.run.reason) == ("failed", "1 check failed.")
     assert (outcome.accepted, outcome.patch) == ((), "")
+
+
+def test_a_test_that_leans_on_others_is_told_by_experiment(machine: LocalMachine, write: Any) -> None:
+    outcome = machine.run(write(LEAKING))
+
+    assert sum(call.state == "Run Experiment" for call in outcome.calls) > 1
+    (failure,) = outcome.failures
+    assert failure.tests == ("tests/test_state.py::test_second",)
+    assert not failure.regression
+    assert "Experiments:" in failure.cause
+
+
+def test_a_run_that_is_cancelled_while_it_experiments_ends_cancelled(machine: LocalMachine, write: Any) -> None:
+    def cancel(call: Call, run: LocalRun) -> None:
+        if call.state == "Run Experiment":
+            run.cancel()
+
+    outcome = machine.run(write(LEAKING), before=cancel)
+
+    assert outcome.run.status == "cancelled"
+    assert not any(call.state == "Try Candidate" for call in outcome.calls)
+
+
+def test_experiments_that_die_prove_nothing_and_the_run_ends(machine: LocalMachine, write: Any) -> None:
+    def die(call: Call, _run: LocalRun) -> None:
+        if call.state == "Run Experiment":
+            raise ExecutionError("Sandbox.Died")
+
+    outcome = machine.run(write(LEAKING), before=die)
+
+    assert outcome.run.status == "passed"  # alone it passes: it is flaky
+    assert outcome.document["flaky"]
+    assert (outcome.accepted, outcome.patch) == ((), "")
+    assert outcome.states.count("Run Experiments") <= 6
+    assert "Record Failure" not in outcome.states
 
 
 def test_chunks_that_die_are_errors_and_no_pass(machine: LocalMachine, write: Any) -> None:
