@@ -81,8 +81,8 @@ def run(chosen: Sequence[Trap], report: Path | None = None) -> int:
             outcome = machine.run(root, heal=True)
             told.append(account(trap, outcome, time.monotonic() - started))
             show(told[-1])
-    if report is not None:
-        report.write_text(json.dumps(told, indent=1))
+            if report is not None:
+                report.write_text(json.dumps(told, indent=1))
     return summarise(told)
 
 
