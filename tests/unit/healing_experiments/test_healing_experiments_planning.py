@@ -187,3 +187,20 @@ def test_a_failure_of_collection_is_not_experimented_with() -> None:
 def test_enough_clean_runs_leave_little_doubt(rate: float) -> None:
     times = repetitions(rate)
     assert (1 - rate) ** times <= 0.02 or times == 40
+
+
+def test_the_order_of_a_listing_decides_only_where_it_decides_every_time() -> None:
+    found = failure("t.py::test_a", flaky=False)
+    known = ground("t.py::test_a", listing=True)
+
+    def observe(experiment: Experiment) -> Observation:
+        word = "passed" if experiment.listing == "sorted" else "failed"
+        return Observation(experiment.name, {"t.py::test_a": (word, word)}, ran=("t.py::test_a",))
+
+    concluded = conclude(found, investigate(found, known, observe))
+    always = conclude(found, investigate(found, known, world(lambda *_: True)))
+
+    assert concluded.diagnosis["verdict"] == "listing"
+    assert {e.listing for e in stress(concluded)} == {"sorted", "reversed"}
+    assert always.diagnosis["verdict"] == "broken"
+    assert stress(always) == ()

@@ -114,3 +114,28 @@ def test_a_seed_mixes_the_same_way_every_time() -> None:
     assert mixed is not None
     assert mixed == ordered(Experiment("again", tests, "shuffled", seed=5))
     assert sorted(mixed) == sorted(tests) != list(mixed)
+
+
+def test_folders_are_listed_in_the_order_that_is_asked_for(laboratory: MakeLaboratory) -> None:
+    test = "tests/test_listing.py::test_listing"
+    place = laboratory(
+        {
+            "data/b": "", "data/a": "", "data/c": "",
+            "tests/test_listing.py": """\
+                import glob
+                import os
+                import pathlib
+
+                def test_listing():
+                    with os.scandir("data") as found:
+                        scanned = [entry.name for entry in found]
+                    assert os.listdir("data") == scanned == ["a", "b", "c"]
+                    assert [p.name for p in pathlib.Path("data").iterdir()] == ["a", "b", "c"]
+                    assert sorted(glob.glob("data/*")) == ["data/a", "data/b", "data/c"]
+            """,
+        }
+    )  # fmt: skip
+
+    told = [place.observe(Experiment(way, (test,), "alone", listing=way)) for way in ("sorted", "reversed")]
+
+    assert [o.outcomes[test] for o in told] == [("passed",), ("failed",)]

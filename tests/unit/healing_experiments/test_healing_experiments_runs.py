@@ -124,3 +124,45 @@ def test_a_defect_that_only_another_order_shows_is_not_hidden(machine: LocalMach
     assert [case["id"] for case in outcome.document["flaky"]] == ["tests/test_numbers.py::test_the_first_number"]
     assert "depends on the order" in outcome.document["flaky"][0]["why"]
     assert outcome.run.status == "passed"
+
+
+def test_the_order_of_a_listing_is_found_out_and_fixed_where_it_is_made(machine: LocalMachine, tmp_path: Path) -> None:
+    names = [f"{n}.txt" for n in range(12)]
+    files = {
+        **{f"data/{name}": "" for name in names},
+        "shop/__init__.py": """\
+            import os
+
+
+            def listed(folder):
+                return list(os.listdir(folder))
+        """,
+        "tests/test_listing.py": """\
+            import shop
+
+
+            def test_listed():
+                found = shop.listed("data")
+                assert found == sorted(found)
+
+
+            def test_count():
+                assert len(shop.listed("data")) == 12
+        """,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    if outcome.run.status == "passed":  # this file system lists by name: nothing failed, so nothing is changed
+        assert outcome.accepted == ()
+        assert os_lists_by_name(tmp_path / "data")
+        return
+    (repair,) = outcome.accepted
+    assert "+    return list(sorted(os.listdir(folder)))" in repair.patch
+    assert outcome.run.status == "healed"
+
+
+def os_lists_by_name(folder: Path) -> bool:
+    """Whether the file system lists a folder in the order of the names."""
+    found = [path.name for path in folder.iterdir()]
+    return found == sorted(found)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from maestro.healing.strategies.flaky_stabilization.listings import with_sorted
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 
@@ -223,3 +224,18 @@ def test_a_restoring_fixture_may_not_take_another_ones_name(bench: Any) -> None:
         "        kept = list(ROWS)\n        yield\n        ROWS[:] = kept\n"
     )
     assert "overwritten_name" in bench.rules({"tests/test_cart.py": text})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return os.listdir(folder)", "return sorted(os.listdir(folder))"),
+        ("return [p for p in folder.glob('*')]", "return [p for p in sorted(folder.glob('*'))]"),
+        ("return sorted(os.listdir(folder))", None),
+        ("return len(os.listdir(folder))", None),
+    ],
+)
+def test_listings_are_sorted_where_their_order_matters(old: str, new: str | None) -> None:
+    source = f"import os\n\n\ndef listed(folder):\n    {old}\n\n\ndef other(folder):\n    return os.listdir(folder)\n"
+    changed = with_sorted(source, {"listed"})
+    assert changed == (None if new is None else source.replace(old, new, 1))

@@ -53,7 +53,9 @@ _MAX_SUSPECTS = 5
 CONTRADICTING = frozenset({"dated_environment"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
-_UNSTEADY = frozenset({"order", "timing", "random"})
+_UNSTEADY = frozenset({"order", "timing", "random", "listing"})
+_LISTS = re.compile(r"\b(os\.)?(listdir|scandir|iterdir|i?glob|rglob)\(")
+_SEQUENCES = frozenset({"list", "tuple", "builtins.list", "builtins.tuple"})
 _WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
 
 
@@ -156,6 +158,20 @@ def shares_state(failure: Failure, project: Project) -> bool:
         if shared & used:
             return True
     return False
+
+
+def lists_folders(failure: Failure, project: Project) -> bool:
+    """Whether a failed comparison of two sequences may be owed to the order in which a folder was listed."""
+    facts = failure.facts
+    kinds = {str(facts.assertion.get(key)) for key in ("left_type", "right_type")}
+    if not is_assertion(facts) or facts.assertion.get("op") != "==" or not kinds <= _SEQUENCES:
+        return False
+    root = project.root.resolve()
+    paths = [(root / file).resolve() for file in facts.covered]
+    return any(
+        path.is_relative_to(root) and path.is_file() and _LISTS.search(path.read_text("utf-8", "replace"))
+        for path in paths
+    )
 
 
 def _short(exception: str) -> str:

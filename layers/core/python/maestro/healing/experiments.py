@@ -27,6 +27,7 @@ SEGMENTS = 6  # parts that one step of a bisection tries side by side
 RATE_REPEATS = 8
 MAX_STRESS = 40
 _SLOW_SECONDS = 30.0
+_LISTINGS = ("sorted", "reversed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Experiment:
 
     ``order``: "given" as listed, "reversed", "shuffled" by ``seed``, or "alone" (each in its own process). ``load``
     is a number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted;
+    ``listing`` ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open;
     ``watch`` the ids whose outcomes are told (empty: all listed).
     """
 
@@ -45,6 +47,7 @@ class Experiment:
     load: int = 0
     repeat: int = 1
     record: bool = False
+    listing: str = ""
     watch: tuple[str, ...] = ()
 
 
@@ -79,6 +82,7 @@ class Ground:
     results: tuple[CaseResult, ...]
     timed: bool = False  # the failing tests wait for time to pass
     shared: bool = False  # the failing tests share state with others of their module
+    listing: bool = False  # what the failing tests run lists folders, and they compare sequences
     cores: int = 2
 
     @property
@@ -103,6 +107,8 @@ def wanted(failure: Failure, ground: Ground) -> bool:
     if failure.flaky:
         return True
     slow = max((r.seconds for r in ground.results if r.id in set(failure.tests)), default=0.0)
+    if ground.listing:
+        return slow < _SLOW_SECONDS
     return (ground.timed or ground.shared) and slow < _SLOW_SECONDS and len(ground.tests) > 1
 
 
@@ -136,6 +142,8 @@ def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     victims = _victims(failure)
     few = victims[:MAX_VICTIMS]
     asked = [Experiment("alone", few, "alone", repeat=2, watch=few)]
+    if ground.listing:
+        asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
     if not failure.flaky and not ground.shared:
         return asked
     files = _files(victims)
@@ -289,7 +297,29 @@ def _stress_of_order(failure: Failure, ordered: Observation, known: Mapping[str,
             yield Experiment(f"again-{name}", other.ran, repeat=2)
 
 
+def _of_listing(failure: Failure, known: Mapping[str, Observation]) -> dict[str, Any] | None:
+    """Whether the tests pass or fail by the order in which the system lists a folder."""
+    ways = [known.get(f"listed-{way}") for way in _LISTINGS]
+    victims = _victims(failure)[:MAX_VICTIMS]
+    if any(way is None for way in ways) or not victims:
+        return None
+    if any({way.rate(v) for way in ways if way is not None} != {0.0, 1.0} for v in victims):
+        return None
+    words = "it passes or fails by the order in which the system lists a folder, which is any"
+    runs = [Experiment(f"again-listed-{way}", _victims(failure), "alone", listing=way, repeat=2) for way in _LISTINGS]
+    return {
+        "verdict": "listing",
+        "words": words,
+        "victims": list(victims),
+        "polluters": [],
+        "changes": {},
+        "stress": [dataclasses.asdict(e) for e in runs],
+    }
+
+
 def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, Any]:
+    if (listed := _of_listing(failure, known)) is not None:
+        return listed
     every = _victims(failure)
     victims = every[:MAX_VICTIMS]
     calm = [o for n in ("alone", "often") if (o := known.get(n)) is not None]

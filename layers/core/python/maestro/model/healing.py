@@ -42,8 +42,8 @@ class Failure:
     """Failures of one cause. ``tests`` are the ids that fail for it; ``signature`` is stable from run to run.
 
     ``flaky`` says that they also passed in the same run. ``diagnosis`` holds what experiments showed: ``verdict``
-    ("order", "timing", "random", "broken", "brittle" or "unknown"), ``words``, ``victims``, ``polluters``, ``changes``
-    (state that leaks), ``order`` and ``stress`` (the runs that reveal it); ``experiments`` each run's tally.
+    ("order", "timing", "listing", "random", "broken", "brittle" or "unknown"), ``words``, ``victims``, ``polluters``,
+    ``changes`` (state that leaks) and ``stress`` (the runs that reveal it); ``experiments`` each run's tally.
     """
 
     id: str

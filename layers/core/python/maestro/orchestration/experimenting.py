@@ -75,24 +75,24 @@ class Laboratory:
         """Run an experiment's tests once; return their results in the order of the run, and the state they changed."""
         with busy(experiment.load, max(1.0, self.deadline - time.monotonic())):
             if experiment.order == "alone":
-                parts = [self._run((test,), record=experiment.record) for test in experiment.tests or ()]
+                parts = [
+                    self._run((test,), record=experiment.record, listing=experiment.listing)
+                    for test in experiment.tests or ()
+                ]
                 results = tuple(r for found, _ in parts for r in found)
                 return results, {test: c for _, changed in parts for test, c in changed.items()}
-            return self._run(ordered(experiment), record=experiment.record)
+            return self._run(ordered(experiment), record=experiment.record, listing=experiment.listing)
 
     def _run(
-        self, tests: Sequence[str] | None, *, record: bool
+        self, tests: Sequence[str] | None, *, record: bool, listing: str
     ) -> tuple[tuple[CaseResult, ...], dict[str, tuple[Mapping[str, Any], ...]]]:
         with Workspace(self.tree, environment=self.environment) as workspace:
             folder = workspace.control / "experiment"
             folder.mkdir()
             shutil.copyfile(Path(adapters.__file__).parent / "guest" / "watching.py", folder / f"{PLUGIN}.py")
             out, told = folder / "changes.jsonl", folder / "told.json"
-            told.write_text(
-                json.dumps(
-                    {"order": list(tests or ()), "record": record, "root": str(workspace.source), "out": str(out)}
-                )
-            )
+            said = {"order": list(tests or ()), "record": record, "listing": listing}
+            told.write_text(json.dumps({**said, "root": str(workspace.source), "out": str(out)}))
             done = self.adapter.run(
                 workspace,
                 self.environment,

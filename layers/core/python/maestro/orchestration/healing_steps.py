@@ -14,7 +14,7 @@ from maestro.config import Config, load_config
 from maestro.healing.base import Project
 from maestro.healing.candidates import propose
 from maestro.healing.combine import squash
-from maestro.healing.diagnosis import diagnose, healable, shares_state, timed
+from maestro.healing.diagnosis import diagnose, healable, lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
 from maestro.healing.judge import Judgement, Policy, judge
 from maestro.model import (
@@ -186,6 +186,7 @@ class HealingSteps:
             results=self._suite_results(run, state["pass"], failure.suite),
             timed=timed(failure, project),
             shared=shares_state(failure, project),
+            listing=lists_folders(failure, project),
             cores=self.concurrency,
         )
         told = [self._told(key, step) for step in range(int(state.get("step", 0)))]

@@ -2,8 +2,9 @@
 """A pytest plugin for experiments: runs tests in a stated order, and notes which shared state each test changes.
 
 Standard library only, Python 3.8 and pytest 3 and later. It is told what to do by a JSON file whose path is in the
-variable ``MAESTRO_EXPERIMENT``: ``order`` (ids; others follow in their own order), ``record`` (bool), ``root`` and
-``out``, the file to which it adds one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
+variable ``MAESTRO_EXPERIMENT``: ``order`` (ids; others follow in their own order), ``record`` (bool), ``listing`` ("",
+"sorted" or "reversed": the order in which folders are listed to tests), ``root`` and ``out``, the file to which it adds
+one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
 Each change has ``module``, ``path`` ("NAME" or "Class.attribute"), ``how`` ("inside", "rebound", "added" or
 "removed"), ``type``, ``deep`` (what it holds changed too), ``plain`` (it holds only builtin data) and ``also``: other
 modules in which the same object has that name. The modules "os.environ", "os.getcwd" and "logging" stand for those.
@@ -154,12 +155,42 @@ def _cwd():
         return ""
 
 
+def listings(backwards, real):
+    """Return ``os.listdir`` and ``os.scandir`` that list in the order of the names, or against it."""
+
+    def listdir(*args, **kwargs):
+        return sorted(real[0](*args, **kwargs), reverse=backwards)
+
+    class Scan(object):
+        def __init__(self, *args, **kwargs):
+            with real[1](*args, **kwargs) as found:
+                self.entries = iter(sorted(found, key=lambda entry: entry.name, reverse=backwards))
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.entries)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.close()
+
+        def close(self):
+            self.entries = iter(())
+
+    return listdir, Scan
+
+
 class Watcher(object):
     """One session's plugin."""
 
     def __init__(self, told):
         self.order = {name: place for place, name in enumerate(told.get("order") or ())}
         self.root = os.path.realpath(told["root"]) + os.sep
+        self.listing = told.get("listing") or ""
         self.record, self.out = bool(told.get("record")), told["out"]
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -172,7 +203,12 @@ class Watcher(object):
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item, nextitem):
         before = State(self.root) if self.record else None
+        real = os.listdir, os.scandir
+        if self.listing:
+            os.listdir, os.scandir = listings(self.listing == "reversed", real)
         yield
+        if self.listing:
+            os.listdir, os.scandir = real
         if before is not None:
             changed = before.changes(State(self.root))
             if changed:
