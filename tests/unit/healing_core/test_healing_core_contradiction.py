@@ -88,6 +88,19 @@ def test_code_that_the_older_interpreter_does_not_run_may_hide_the_defect(
     assert gates["diagnosis"].passed is passed
 
 
+def test_of_two_workarounds_the_one_that_leaves_less_failing_is_kept(trees: tuple[Path, Path]) -> None:
+    before, after = trees
+    broken = failure(("<session>",), exception="ImportError", phase=Phase.SESSION)
+    small = candidate("small", workaround=True)
+    large = candidate("large", patch="--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n-b\n+c\n+d\n", workaround=True)
+    trials = [ran(case(A), case(B, Outcome.FAILED), name="small"), ran(case(A), case(B), name="large")]
+    baseline = [case("<session>", Outcome.ERROR, phase=Phase.SESSION)]
+    result = judge.judge(broken, [small, large], trials, baseline, before, lambda _: after)
+    assert result.verdict == "healed"
+    assert result.winner is not None
+    assert result.winner.id == "large"
+
+
 def test_the_last_resort_waits_while_adapting_gets_on(tmp_path: Path) -> None:
     gone = "import collections\n\n\ndef test_a():\n    assert collections.Mapping\n"
     fixed = gone.replace("collections", "collections.abc")

@@ -86,10 +86,14 @@ def size(patch: str) -> int:
     return sum(line[:1] in "+-" and not line.startswith(("+++", "---")) for line in patch.splitlines() if line)
 
 
-def _preference(judged: _Judged) -> tuple[bool, int, float, str]:
-    """Adaptation before workaround, then the smaller diff, then the likelier, then a stable order."""
+def _preference(judged: _Judged) -> tuple[bool, int, int, float, str]:
+    """Adaptation before workaround, then what leaves less failing, then the smaller diff, then the likelier.
+
+    A session or file that runs now shows its tests: a pin with which most of them fail has only moved the trouble.
+    """
     candidate = judged.candidate
-    return (candidate.workaround, size(candidate.patch), -candidate.prior, candidate.id)
+    left = sum(result.outcome.bad for result in judged.trial.suite or judged.trial.target)
+    return (candidate.workaround, left, size(candidate.patch), -candidate.prior, candidate.id)
 
 
 def judge(  # noqa: PLR0917 - the order that the contract states
@@ -150,9 +154,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
 
 
-def _held_back(
-    complete: list[_Judged], forward: list[_Judged]
-) -> tuple[list[_Judged], list[_Judged], _Judged | None]:
+def _held_back(complete: list[_Judged], forward: list[_Judged]) -> tuple[list[_Judged], list[_Judged], _Judged | None]:
     """Let what adapts the code get on, where only a last resort heals all; that is delivered if nothing comes of it."""
     adapting = [j for j in forward if not j.candidate.workaround]
     if not adapting or any(j.candidate.generator not in LAST_RESORTS for j in complete):
