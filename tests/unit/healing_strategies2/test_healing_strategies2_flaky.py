@@ -124,6 +124,18 @@ def test_what_leaks_is_given_back_by_a_fixture_that_does_nothing_else(
     assert bench.findings(candidates[0]) == []
 
 
+def test_state_that_the_product_keeps_is_given_back_as_a_workaround(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write(FILES)
+    seen = [change("test_cart", "ROWS"), change("shop.cart", "CACHE", type="dict")]
+
+    proposals = [
+        bench.propose(RestoreState(), failing("AssertionError", "no", SECOND, diagnosis=order(one)))[0] for one in seen
+    ]
+
+    assert [c.workaround for c in proposals] == [False, True]
+    assert "the product keeps it between calls" in proposals[1].summary
+
+
 @pytest.mark.parametrize(
     "seen",
     [

@@ -104,10 +104,23 @@ def _proposal(tree: SourceTree, path: str, changes: Sequence[Mapping[str, Any]],
     if not items or len(items) > _MAX_RESTORED:
         return
     names = ", ".join(f"`{item.place}`" for item in items)
-    yield Proposal(
-        {path: with_fixture(text or "", module, items)},
-        f"{names} {'is' if len(items) == 1 else 'are'} given back after each test",
-        prior,
+    verb = "is" if len(items) == 1 else "are"
+    product = any(_of_product(change, tree) for change in changes)
+    # What the product itself keeps between calls may be a defect of it: the repair leaves that in place, and says so.
+    note = "; the product keeps it between calls" if product else ""
+    summary = f"{names} {verb} given back after each test{note}"
+    yield Proposal({path: with_fixture(text or "", module, items)}, summary, prior, workaround=product)
+
+
+def _of_product(change: Mapping[str, Any], tree: SourceTree) -> bool:
+    """Whether state is held by a module of the product."""
+    names = [str(change.get("module", "")), *(str(entry[0]) for entry in change.get("also") or ())]
+    endings = [f"{name.replace('.', '/')}{rest}" for name in names for rest in (".py", "/__init__.py")]
+    return any(
+        tree.role(path) is Role.PRODUCT
+        for path in tree.python_files
+        for ending in endings
+        if path == ending or path.endswith("/" + ending)
     )
 
 
