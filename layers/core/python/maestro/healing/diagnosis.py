@@ -91,7 +91,7 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
         return frozenset() if network else frozenset({Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
-    if is_assertion(facts):
+    if is_assertion(facts) and facts.phase not in (Phase.COLLECT, Phase.SESSION):  # there it is the tool that says no
         return _ENVIRONMENTAL
     if _short(facts.exception) in _SYNTAX:
         return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})

@@ -129,7 +129,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
     complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
     partly = [j for j in judged if j.accepted and j not in complete]
-    forward = [j for j in judged if j not in complete and _progress(failure, j)]
+    forward = [j for j in judged if j not in complete and _progress(failure, j, policy.history)]
     complete, forward, fallback = _held_back(complete, forward)
     winner: _Judged | None = None
     verdict: Verdict = "exhausted"
@@ -215,7 +215,7 @@ def _rank(failure: Failure | None) -> tuple[int, int]:
     return (-_ORDER[failure.facts.phase], len(failure.tests))
 
 
-def _progress(failure: Failure, judged: _Judged) -> bool:
+def _progress(failure: Failure, judged: _Judged, history: Sequence[Failure] = ()) -> bool:
     """Whether a step is worth keeping: sound, the old cause gone, and what fails now is fewer or later."""
     if (
         failure.flaky
@@ -225,10 +225,9 @@ def _progress(failure: Failure, judged: _Judged) -> bool:
     ):
         return False
     failing = grouping.group(judged.trial.target, failure.suite)
-    if any(f.signature == failure.signature for f in failing):
-        return False
-    if not failing:
-        return False
+    met = {failure.signature, *(earlier.signature for earlier in history)}
+    if not failing or any(f.signature in met for f in failing):
+        return False  # still there, or back again
     earliest = min(_ORDER[f.facts.phase] for f in failing)
     was = _ORDER[failure.facts.phase]
     if earliest > was or (judged.green and earliest == was):
@@ -242,7 +241,8 @@ def _moved(failure: Failure, failing: Sequence[Failure]) -> bool:
     A session or collection stops at its first error, so another error there is the next one, not a replacement.
     """
     if failure.facts.phase in _EARLY:
-        return True
+        said = grouping.normalise(failure.facts.message)
+        return not said or all(grouping.normalise(f.facts.message) != said for f in failing)  # not the same elsewhere
     old = {(f.file, f.function) for f in failure.facts.frames}
     return all(
         {(f.file, f.function, f.line) for f in new.facts.frames} and _further(failure, new, old) for new in failing
