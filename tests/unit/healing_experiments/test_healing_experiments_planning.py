@@ -204,3 +204,21 @@ def test_the_order_of_a_listing_decides_only_where_it_decides_every_time() -> No
     assert {e.listing for e in stress(concluded)} == {"sorted", "reversed"}
     assert always.diagnosis["verdict"] == "broken"
     assert stress(always) == ()
+
+
+def test_what_fails_in_every_run_but_not_alone_is_searched_for_its_polluter() -> None:
+    tests = [f"t.py::test_{n}" for n in range(30)]
+    found, known = failure(tests[20], flaky=False), ground(*tests, shared=True)
+
+    told = investigate(found, known, world(lambda before, t, _: t == tests[20] and tests[4] in before))
+
+    assert [e.name for e in plan(found, known, [])] == ["alone"]
+    assert polluter(found, told) == (tests[20], tests[4])
+    assert conclude(found, told).diagnosis["verdict"] == "order"
+
+
+def test_what_fails_alone_as_well_costs_one_experiment() -> None:
+    found, known = failure("t.py::a", flaky=False), ground("t.py::a", "t.py::b", shared=True)
+    told = investigate(found, known, world(lambda *_: True))
+    assert [[o.name for o in step] for step in told] == [["alone"]]
+    assert conclude(found, told).diagnosis["verdict"] == "broken"

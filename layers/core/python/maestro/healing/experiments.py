@@ -19,7 +19,7 @@ from typing import Any, Literal
 from maestro.model import CaseResult, Failure, Outcome, Phase
 
 Order = Literal["given", "reversed", "shuffled", "alone"]
-MAX_STEPS = 6
+MAX_STEPS = 7
 MAX_VICTIMS = 6
 MAX_LISTED = 3000  # ids in one experiment
 WHOLE_SUITE_SECONDS = 60.0  # a longer suite is not run whole in an experiment
@@ -127,6 +127,8 @@ def plan(failure: Failure, ground: Ground, told: Sequence[Sequence[Observation]]
         return _bisection(victim, ordered, told) if victim else []
     if len(told) == 1 and failure.flaky:
         return _rates(failure, ground)
+    if len(told) == 1 and alone is not None and any((alone.rate(v) or 0.0) < 1.0 for v in victims[:MAX_VICTIMS]):
+        return _orders(failure, ground)
     return []
 
 
@@ -141,19 +143,25 @@ def _files(tests: Iterable[str]) -> dict[str, None]:
 def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     victims = _victims(failure)
     few = victims[:MAX_VICTIMS]
-    asked = [Experiment("alone", few, "alone", repeat=2, watch=few)]
+    asked = [Experiment("alone", few, "alone", repeat=2 if failure.flaky else 1, watch=few)]
     if ground.listing:
         asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
-    if not failure.flaky and not ground.shared:
-        return asked
-    files = _files(victims)
+    # What fails in every run of the suite is mostly broken: one run of it alone says whether to go on asking.
+    return [*asked, *_orders(failure, ground)] if failure.flaky else asked
+
+
+def _orders(failure: Failure, ground: Ground) -> list[Experiment]:
+    """The runs that tell whether tests fail by what runs before them, or by what else the machine does."""
+    victims = _victims(failure)
+    few, files = victims[:MAX_VICTIMS], _files(victims)
+    asked: list[Experiment] = []
     near = tuple(t for t in ground.tests if t.partition("::")[0] in files)
     if len(near) > 1:
         asked.append(Experiment("file", near, repeat=2, record=True, watch=victims))
         asked.append(Experiment("reversed", near, "reversed", record=True, watch=victims))
-    if failure.flaky and len(_files(ground.tests)) > 1 and ground.seconds <= WHOLE_SUITE_SECONDS:
+    if len(_files(ground.tests)) > 1 and ground.seconds <= WHOLE_SUITE_SECONDS:
         asked.append(Experiment("suite", ground.tests, repeat=1, record=True, watch=victims))
-    if failure.flaky and ground.timed:
+    if ground.timed:
         asked.append(Experiment("load", few, "alone", load=2 * ground.cores, repeat=3, watch=few))
     return asked
 
@@ -194,7 +202,7 @@ def _main_victim(victims: Sequence[str], alone: Observation, ordered: Observatio
 def _bisection(victim: str, ordered: Observation, told: Sequence[Sequence[Observation]]) -> list[Experiment]:
     """Cut what may hold the polluter into parts, each to be run before the victim; none once it is found."""
     suspects = ordered.ran[: ordered.ran.index(victim)]
-    for number, step in enumerate(told[1:], start=1):
+    for number, step in _searches(told):
         parts = _parts(suspects)
         guilty = [
             part
@@ -210,6 +218,11 @@ def _bisection(victim: str, ordered: Observation, told: Sequence[Sequence[Observ
         Experiment(f"part-{len(told)}-{index}", (*part, victim), record=True, watch=(victim,))
         for index, part in enumerate(_parts(suspects))
     ]
+
+
+def _searches(told: Sequence[Sequence[Observation]]) -> list[tuple[int, Sequence[Observation]]]:
+    """The steps that searched for a polluter, by their number."""
+    return [(n, step) for n, step in enumerate(told) if any(o.name.startswith(f"part-{n}-") for o in step)]
 
 
 def _parts(tests: Sequence[str]) -> list[tuple[str, ...]]:
@@ -228,7 +241,7 @@ def polluter(failure: Failure, told: Sequence[Sequence[Observation]]) -> tuple[s
     if not victim:
         return "", ""
     suspects = ordered.ran[: ordered.ran.index(victim)]
-    for number, step in enumerate(told[1:], start=1):
+    for number, step in _searches(told):
         parts = _parts(suspects)
         names = {o.name for o in step if _always(o, victim, 1.0)}
         guilty = [part for index, part in enumerate(parts) if f"part-{number}-{index}" in names]
