@@ -132,7 +132,13 @@ def test_unknown_options_are_one_cause_whoever_parses_them() -> None:
     old = "usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --cov -n2\n  inifile: /x/setup.cfg"
     new = "usage: pytest.main() [options]\npytest.main(): error: unrecognized arguments: --cov -n2\n  rootdir: /x"
     said = [
-        failed("<session>", "_pytest.config.exceptions.UsageError", old, phase=Phase.SESSION, frames=[lib("a.py", "error", "pytest")]),
+        failed(
+            "<session>",
+            "_pytest.config.exceptions.UsageError",
+            old,
+            phase=Phase.SESSION,
+            frames=[lib("a.py", "error", "pytest")],
+        ),
         failed("<session>", "pytest.UsageError", new, phase=Phase.SESSION, frames=[lib("argparse.py", "parse")]),
     ]
     assert {signatures(result)[0][0] for result in said} == {"options:--cov -n2"}
