@@ -168,11 +168,6 @@ def test_a_suite_waits_for_those_that_it_needs(machine: LocalMachine, write: Any
 # ---------------------------------------------------------------------- repairs that do not go together
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Passes.confirm compares with the pass before, which may hold the repair that was taken back, and so takes"
-    " back the other one too; it has to compare with the pass that the fresh repairs build on, Kept.base.",
-)
 def test_of_two_repairs_that_together_cost_a_test_one_is_taken_back(machine: LocalMachine, write: Any) -> None:
     outcome = machine.run(write(TWO_BROKEN))
 

@@ -37,12 +37,13 @@ def _file(change: FileChange) -> str:
     elif change.new is None:
         head += f"deleted file mode {mode}\n"
     before, after = change.old or b"", change.new or b""
+    # The names of both contents let git merge a patch whose surroundings another one changed.
+    suffix = f" {mode}" if change.old is not None and change.new is not None else ""
+    head += f"index {_blob(change.old)}..{_blob(change.new)}{suffix}\n"
     if before == after:  # an empty file comes or goes
-        return head + f"index {_blob(change.old)}..{_blob(change.new)}\n"
+        return head
     if not _is_text(before) or not _is_text(after):
-        suffix = f" {mode}" if change.old is not None and change.new is not None else ""
-        index = f"index {_blob(change.old)}..{_blob(change.new)}{suffix}\n"
-        return f"{head}{index}GIT binary patch\n{_literal(after)}\n{_literal(before)}\n"
+        return f"{head}GIT binary patch\n{_literal(after)}\n{_literal(before)}\n"
     names = "--- " + ("/dev/null" if change.old is None else _tabbed(old)) + "\n"
     names += "+++ " + ("/dev/null" if change.new is None else _tabbed(new)) + "\n"
     return head + names + _hunks(before.decode(), after.decode())

@@ -46,7 +46,7 @@ class Aggregating:
         self.runs.set_progress(
             tenant,
             run_id,
-            {"state": "Aggregate Results", "pass": pass_no, "totals": dict(found.totals), "failures": len(failures)},
+            {"pass": pass_no, "totals": dict(found.totals), "failures": len(failures)},
         )
         groups = self._untried(run, config, failures, state)
         return {**base, "groups": groups, "heal": bool(groups), "again": False}

@@ -133,9 +133,7 @@ class Sandbox:
         try:
             with self._tree(order.source) as tree:
                 environment = self._environment(order.suite, tree, order.archive)
-                place = Laboratory(
-                    self._adapter(order.suite), environment, order.suite, tree, started + order.seconds
-                )
+                place = Laboratory(self._adapter(order.suite), environment, order.suite, tree, started + order.seconds)
                 observations = tuple(place.observe(experiment) for experiment in order.experiments)
         except (EnvironmentBuildError, PatchError) as error:
             return ExperimentAnswer(error=str(error), seconds=round(time.monotonic() - started, 3))

@@ -64,10 +64,10 @@ class Passes:
         run = self._run(state)
         if run.cancel_requested:
             return cancelled(state)
-        before = read_verdict(self.blobs, run.tenant, run.id, state["pass"] - 1)
+        kept = self._kept(run)
+        before = read_verdict(self.blobs, run.tenant, run.id, kept.base)
         after = read_verdict(self.blobs, run.tenant, run.id, state["pass"])
         lost = _lost(before, after)
-        kept = self._kept(run)
         if lost and kept.fresh:
             return self._take_back(run, state, kept, lost)
         gate = GateResult(

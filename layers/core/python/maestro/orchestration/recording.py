@@ -93,7 +93,10 @@ class Recording:
         """Store that the run ended by trouble of the infrastructure, with the words of the step that failed."""
         run = self._run(state)
         error = state.get("error") or {}
-        reason = f"A step of the run failed: {error.get('Error', 'unknown error')}: {_cause(error.get('Cause', ''))}"
+        where = run.progress.get("state", "its beginning")
+        reason = (
+            f"The run broke off at {where}: {error.get('Error', 'unknown error')}: {_cause(error.get('Cause', ''))}"
+        )
         if not run.status.final:
             self.runs.transition(
                 run.tenant,

@@ -76,7 +76,7 @@ class RunSteps:
                 action="run.started",
                 started_at=now(),
             )
-        self.runs.set_progress(tenant, run_id, {"state": "Load Configuration", "pass": 0})
+        self.runs.set_progress(tenant, run_id, {"pass": 0})
         try:
             with self.sources.checkout(run.source) as tree:
                 environments = open_pass(self.blobs, run, tree, 0, "", archives=self.archives)
@@ -146,7 +146,6 @@ class RunSteps:
             tenant,
             run_id,
             {
-                "state": "Run Waves",
                 "pass": pass_no,
                 "chunks_total": chunks_total,
                 "tests_total": sum(len(c.tests) for c in collections.values()),
