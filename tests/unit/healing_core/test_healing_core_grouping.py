@@ -128,6 +128,14 @@ def test_a_missing_fixture_is_one_failure_for_all_its_tests() -> None:
     assert len(failure.tests) == 25
 
 
+def test_generated_source_is_known_again_in_the_next_run() -> None:
+    first, second = (
+        failed("t.py::test_a", "SyntaxError", "invalid syntax", file=f"memory:{address}", line=15)
+        for address in ("0x7fb449b69b50", "0x7f0011223344")
+    )
+    assert signatures(first) == signatures(second)
+
+
 def test_unknown_options_are_one_cause_whoever_parses_them() -> None:
     old = "usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --cov -n2\n  inifile: /x/setup.cfg"
     new = "usage: pytest.main() [options]\npytest.main(): error: unrecognized arguments: --cov -n2\n  rootdir: /x"

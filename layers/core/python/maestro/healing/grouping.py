@@ -122,7 +122,7 @@ def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per 
     kind, where = _short(facts.exception), _where(facts)
     name, module, owner = get.get("name", ""), get.get("module", ""), get.get("owner", "")
     if kind in _SYNTAX and get.get("file"):
-        place = f"{get['file']}:{get.get('line', '?')}"
+        place = f"{_VARYING[0][0].sub('ADDRESS', get['file'])}:{get.get('line', '?')}"  # "memory:0x7f..." is no file
         return _Cause(f"syntax:{place}", f"{place} cannot be parsed: {_first_line(facts.message)}")
     if kind == "ModuleNotFoundError" and module:
         return _Cause(f"module:{module}", f"no module named `{module}` is installed{where}")
