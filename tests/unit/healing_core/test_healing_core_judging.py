@@ -64,10 +64,15 @@ def ran(
     repeats: Sequence[Sequence[CaseResult]] = (),
     suite: Sequence[CaseResult] = (),
 ) -> Trial:
+    killed = MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True)
     return Trial(
-        name, TrialStatus.RAN, target=tuple(target), repeats=tuple(map(tuple, repeats)), suite=tuple(suite),
-        mutation=Mutation((MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True),), healed=1),
-    )  # fmt: skip
+        name,
+        TrialStatus.RAN,
+        target=tuple(target),
+        repeats=tuple(map(tuple, repeats)),
+        suite=tuple(suite),
+        mutation=Mutation((killed,), healed=1),
+    )
 
 
 BROKEN = failure((A,), exception="AttributeError", attributes={"owner": "collections", "name": "Mapping"})

@@ -1,10 +1,11 @@
 """Shared fixtures are narrowed, leaking state is given back; nothing that only looks like that passes the gates."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from maestro.healing.strategies.flaky_stabilization.listings import with_sorted
+from maestro.healing.strategies.flaky_stabilization.listings import SortedListing, with_sorted
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 
@@ -251,3 +252,16 @@ def test_listings_are_sorted_where_their_order_matters(old: str, new: str | None
     source = f"import os\n\n\ndef listed(folder):\n    {old}\n\n\ndef other(folder):\n    return os.listdir(folder)\n"
     changed = with_sorted(source, {"listed"})
     assert changed == (None if new is None else source.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(("file", "proposals"), [("tests/helpers.py", 1), ("shop/files.py", 0)])
+def test_the_order_in_which_the_product_lists_is_the_products_business(
+    bench: Any, failing: Callable[..., Any], file: str, proposals: int
+) -> None:
+    # given a failure that the order of a listing decides, and the file that lists
+    bench.write({file: "import os\n\n\ndef listed(folder):\n    return os.listdir(folder)\n"})
+    failure = failing("AssertionError", "assert ['b', 'a'] == ['a', 'b']", diagnosis={"verdict": "listing"})
+    failure = replace(failure, facts=replace(failure.facts, covered={file: ("listed",)}))
+
+    # then only a test's helper is changed
+    assert len(bench.propose(SortedListing(), failure)) == proposals

@@ -1,11 +1,14 @@
-"""A folder's listing is sorted, where tests pass or fail by the order in which the system happens to list it."""
+"""A folder's listing is sorted in tests that pass or fail by the order in which the system happens to list it.
+
+Where the product itself lists the folder, the order is the product's business, and the failure is only explained.
+"""
 
 from collections.abc import Collection, Iterable
 
 import libcst as cst
 
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import SourceTree
+from maestro.healing.sourcetree import Role, SourceTree
 from maestro.healing.strategies.rewriting import dotted
 from maestro.model import Failure, Strategy
 
@@ -14,7 +17,7 @@ _SORTED = frozenset({"sorted", "set", "frozenset", "len", "any", "all", "sum", "
 
 
 class SortedListing:
-    """Sorts what lists a folder, in the functions that the failing tests enter."""
+    """Sorts what lists a folder, in the test functions and fixtures that the failing tests enter."""
 
     name = "sorted_listing"
     strategy = Strategy.FLAKY_STABILIZATION
@@ -26,7 +29,9 @@ class SortedListing:
         tree = SourceTree(project.root, project.test_paths)
         for path, functions in failure.facts.covered.items():
             names = {name.rpartition(".")[2] for name in functions}
-            changed = with_sorted(tree.text(path) or "", names) if path in tree.files else None
+            if path not in tree.files or tree.role(path) is Role.PRODUCT:
+                continue
+            changed = with_sorted(tree.text(path) or "", names)
             if changed is not None:
                 yield Proposal({path: changed}, f"{path} lists its folder in the order of the names", 0.5)
 
