@@ -126,32 +126,35 @@ def test_a_defect_that_only_another_order_shows_is_not_hidden(machine: LocalMach
     assert outcome.run.status == "passed"
 
 
-def test_the_order_of_a_listing_is_found_out_and_fixed_where_it_is_made(machine: LocalMachine, tmp_path: Path) -> None:
-    names = [f"{n}.txt" for n in range(12)]
-    files = {
-        **{f"data/{name}": "" for name in names},
-        "shop/__init__.py": """\
+def listing(folder: str) -> dict[str, str]:
+    """A project with a helper that lists a folder, in the tests or in the product."""
+    return {
+        **{f"data/{n}.txt": "" for n in range(12)},
+        f"{folder}/__init__.py": "",
+        f"{folder}/files.py": """\
             import os
 
 
             def listed(folder):
                 return list(os.listdir(folder))
         """,
-        "tests/test_listing.py": """\
-            import shop
+        "tests/test_listing.py": f"""\
+            from {folder}.files import listed
 
 
             def test_listed():
-                found = shop.listed("data")
+                found = listed("data")
                 assert found == sorted(found)
 
 
             def test_count():
-                assert len(shop.listed("data")) == 12
+                assert len(listed("data")) == 12
         """,
     }
 
-    outcome = run(machine, tmp_path, files)
+
+def test_the_order_of_a_listing_is_found_out_and_fixed_in_a_test(machine: LocalMachine, tmp_path: Path) -> None:
+    outcome = run(machine, tmp_path, listing("tests"))
 
     if outcome.run.status == "passed":  # this file system lists by name: nothing failed, so nothing is changed
         assert outcome.accepted == ()
@@ -160,6 +163,12 @@ def test_the_order_of_a_listing_is_found_out_and_fixed_where_it_is_made(machine:
     (repair,) = outcome.accepted
     assert "+    return list(sorted(os.listdir(folder)))" in repair.patch
     assert outcome.run.status == "healed"
+
+
+def test_the_order_in_which_the_product_lists_is_not_changed(machine: LocalMachine, tmp_path: Path) -> None:
+    outcome = run(machine, tmp_path, listing("shop"))
+
+    assert outcome.accepted == ()
 
 
 def os_lists_by_name(folder: Path) -> bool:

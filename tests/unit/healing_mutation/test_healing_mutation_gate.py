@@ -207,13 +207,11 @@ def test_a_mutant_that_never_ends_is_killed_in_bounded_time(lab: "Lab") -> None:
 
 
 def test_a_patch_of_configuration_alone_needs_no_mutants(lab: "Lab") -> None:
-    from conftest import CONFIG
-
     test = (
         "import os\nfrom shop.prices import total\n\n\n"
         "def test_total():\n    assert total([1]) == int(os.environ['ONE'])\n"
     )
-    changed = CONFIG.replace('  pythonpath: ["."]\n', '  pythonpath: ["."]\n  variables: {ONE: "1"}\n')
+    changed = lab.config.replace('  pythonpath: ["."]\n', '  pythonpath: ["."]\n  variables: {ONE: "1"}\n')
     tried = lab.try_change(
         {**FILES, "tests/test_prices.py": test}, {"maestro.yaml": changed}, (T + "test_total",)
     )  # fmt: skip

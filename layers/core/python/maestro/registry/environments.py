@@ -140,7 +140,8 @@ class EnvironmentBuilder:
         Only archives that this service's own sandboxes wrote are to be adopted.
         """
         with tarfile.open(archive, "r:gz") as members:
-            members.extractall(self._cache, filter="tar")
+            members.extraction_filter = getattr(tarfile, "tar_filter", None)  # older releases have no filters
+            members.extractall(self._cache)
 
     def _read(self, place: Path, started: float, *, reused: bool = True) -> Environment | None:
         marker = place / "environment.json"
