@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import urllib3
 from maestro.config import load_config
-from maestro.registry import EnvironmentBuilder
+from maestro.registry import EnvironmentBuilder, unpack
 from maestro.registry.environments import _uv_variables
 from maestro.settings import network_variables
 from maestro_cli.client import pool
@@ -93,9 +92,8 @@ def fetch(name: str, folder: Path) -> Path:
     assert not digest or hashlib.sha256(body).hexdigest() == digest, f"{file} is not what the index says"
     archive = folder / file
     archive.write_bytes(body)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-    return folder / file.removesuffix(".tar.gz")
+    unpack(archive, folder / "sdist")
+    return folder / "sdist" / file.removesuffix(".tar.gz")
 
 
 def compare(up: RunningStack, root: Path, folder: Path) -> Comparison:

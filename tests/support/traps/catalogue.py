@@ -8,12 +8,12 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import uv
+from maestro.registry import unpack
 
 FOLDER = Path(__file__).resolve().parent
 SDISTS = FOLDER.parents[2] / "build" / "sdists"
@@ -110,8 +110,7 @@ def download(wanted: Iterable[Release], dest: Path = SDISTS) -> None:
 
 def lay_out(release: Release, dest: Path, *, patch: str = "", sdists: Path = SDISTS) -> Path:
     """Unpack a release to ``dest``, give it a ``maestro.yaml``, put a defect in; return its root."""
-    with tarfile.open(sdists / release.file) as archive:
-        archive.extractall(dest, filter="data")
+    unpack(sdists / release.file, dest)
     (root,) = dest.iterdir()
     shutil.rmtree(root / ".git", ignore_errors=True)
     lines = [
