@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ def without_proof(repair: Summary) -> list[str]:
     )
 
 
+def trust(repair: Summary) -> str:
+    """Return a repair's strategy, tier and confidence, rounded down: 90 % is at least 0.90."""
+    return f"({repair['strategy']}, {repair['tier']}, {floor(repair['confidence'] * 100)} %)"
+
+
 def check_healed(summary: Summary) -> list[str]:
     """Each of the causes has an accepted repair that passed every gate."""
     problems = []
@@ -72,9 +78,12 @@ def check_healed(summary: Summary) -> list[str]:
             if repair is None:
                 problems.append(f"{file}: {cause}: not healed: {failure['message']}")
                 continue
-            problems += [f"{file}: its repair {repair['id']} did not pass: {gate}" for gate in without_proof(repair)]
+            lacking = without_proof(repair)
+            problems += [f"{file}: its repair {repair['id']} did not pass: {gate}" for gate in lacking]
             print(f"  {file}: {cause}")
-            print(f"    {repair['summary']} ({repair['strategy']}, {repair['tier']}, {repair['confidence']:.2f})")
+            print(
+                f"    {repair['summary']} ({repair['strategy']}, {repair['tier']}, {floor(repair['confidence'] * 100)} %)"
+            )
             print(f"    proven by: {', '.join(repair['proof'])}")
     return problems
 
@@ -86,7 +95,7 @@ def check_flaky(summary: Summary) -> list[str]:
     named = FLAKY in tests_of(summary["flaky"])
     print(f"\nFlaky: {', '.join(tests_of(summary['flaky'])) or 'none'}")
     for repair in healed:
-        print(f"  {repair['summary']} ({repair['strategy']}, {repair['tier']}, {repair['confidence']:.2f})")
+        print(f"  {repair['summary']} {trust(repair)}")
     problems = [f"{FLAKY}: its repair did not pass: {gate}" for repair in healed for gate in without_proof(repair)]
     stabilised = any(repair["strategy"] == "flaky_stabilization" for repair in healed)
     return problems if named or stabilised else [*problems, f"{FLAKY} was not named as flaky"]

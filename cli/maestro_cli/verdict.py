@@ -1,5 +1,6 @@
 """A run's verdict for people: outcome, totals, repairs with their diffs, regressions, flaky tests."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ def show(
     open_ones = [failure for failure in failures if not failure.get("regression") and failure["id"] not in healed]
     if regressions:
         console.print(
-            "\n[bold]Regressions[/bold] [dim](the product's code changed its behaviour; its tests stay)[/dim]"
+            "\n[bold]Regressions[/bold] [dim](the product and its tests disagree; the tests stay as they are)[/dim]"
         )
         for failure in regressions:
             _failure(console, failure, (suspects or {}).get(failure["id"], ()))
@@ -138,6 +139,8 @@ def _failure(console: Console, failure: Mapping[str, Any], suspects: Sequence[Ma
     message = str(failure.get("message") or "").strip().splitlines()
     for line in message[:_MESSAGE_LINES]:
         console.print(Text(f"      {printable(line)}", style="dim"))
+    if failure.get("unhealed"):
+        console.print(Text(f"      {printable(str(failure['unhealed']))}"))
     for suspect in suspects:
         place = ":".join(filter(None, (suspect.get("file", ""), suspect.get("function", ""))))
         commit = suspect.get("commit", "")[:10]
@@ -153,7 +156,9 @@ def _repair(console: Console, repair: Mapping[str, Any], patch: str) -> None:
     accepted = repair["status"] == "accepted"
     mark = "[green]✓[/green]" if accepted else "[red]✗[/red]"
     tier = _TIERS.get(Tier(repair["tier"]), repair["tier"]) if repair["tier"] in list(Tier) else repair["tier"]
-    verdict = f"{float(repair['confidence']):.0%} confident, {tier}" if accepted else "rejected by the proof"
+    verdict = (
+        f"{math.floor(float(repair['confidence']) * 100)}% confident, {tier}" if accepted else "rejected by the proof"
+    )
     console.print(
         f"\n[bold]Repair[/bold] {mark} {plain(str(repair['summary']))}"
         f"\n  [dim]{plain(repair['strategy'])}, {plain(verdict)}, {plain(repair['id'])}[/dim]"

@@ -12,7 +12,7 @@ from typing import Any
 
 from maestro.config import Config, load_config
 from maestro.healing.base import Project
-from maestro.healing.candidates import propose
+from maestro.healing.candidates import proposed
 from maestro.healing.combine import squash
 from maestro.healing.diagnosis import diagnose, healable, lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
@@ -70,6 +70,7 @@ class Memory:
     history: tuple[Failure, ...] = ()
     results: tuple[CaseResult, ...] = ()
     best: Repair | None = None
+    notes: tuple[str, ...] = ()  # what generators said when they had nothing to propose
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,12 @@ class HealingSteps:
                     return {**out, **self._ask(run, state, key, base, config, found, asked)}
             failure = diagnose(found, project, run.changes)
             allowed = healable(failure, project) & set(config.healing.strategies)
-            candidates = propose(failure, project, strategies=allowed, limit=MAX_CANDIDATES) if allowed else []
+            found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES)
+            candidates = list(found_out.candidates)
         if memory.round == 1:
             memory = replace(memory, first=failure)
             self.runs.put_failures(run.tenant, run.id, state["pass"], [failure])
-        self._remember(key, replace(memory, failure=failure))
+        self._remember(key, replace(memory, failure=failure, notes=found_out.notes))
         self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
         desk, source = Desk(self.blobs), order_source(self.blobs, run, base, *memory.patches)
         before = tuple(memory.results or self._suite_results(run, state["pass"], failure.suite))
@@ -173,6 +175,9 @@ class HealingSteps:
         if best is not None:
             self._show(run, memory.first, f"proven: {best.summary}")
             return _judged(state, "healed" if verdict.verdict == "healed" else "partly", memory.round)
+        why = _unhealed(memory, candidates, verdict.rejected)
+        told = replace(memory.first, diagnosis={**memory.first.diagnosis, "unhealed": why})
+        self.runs.put_failures(run.tenant, run.id, state["pass"], [told])
         self._show(run, memory.first, "no repair survived the proof" if candidates else "nothing to try")
         return _judged(state, "exhausted", memory.round)
 
@@ -320,6 +325,17 @@ def _laid_out(tree: Path, patch: str) -> Iterator[Path]:
     with Workspace(tree) as workspace:
         workspace.apply(patch)
         yield workspace.source
+
+
+def _unhealed(memory: Memory, candidates: Sequence[Candidate], rejected: Sequence[str]) -> str:
+    """Say in words why a failure has no repair."""
+    if memory.first.regression:
+        return "A defect of the product is for people to mend: nothing was tried that could hide it."
+    if candidates:
+        first = f" The first: {rejected[0][:400]}" if rejected else ""
+        return f"{len(candidates)} candidates were tried, and none survived the proof.{first}"
+    kept = f"After {', '.join(memory.kept)}: " if memory.kept else ""
+    return kept + ("; ".join(memory.notes)[:600] if memory.notes else "No strategy knows a repair for this cause.")
 
 
 def _ran(trial: Trial | None) -> bool:

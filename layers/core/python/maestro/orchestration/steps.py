@@ -47,7 +47,7 @@ State = dict[str, Any]
 
 PREPARE_SECONDS = 840.0
 CHUNK_SECONDS = 840.0
-NO_TESTS = "The project has no tests that CARS can find: maestro.yaml names no suite, and there are no test files."
+NO_TESTS = "The project has no tests that CARS can find: no suite is configured, and there are no test files."
 
 
 @dataclass(frozen=True, slots=True)

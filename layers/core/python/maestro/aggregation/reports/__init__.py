@@ -60,6 +60,7 @@ def document(
                 "regression": failure.regression,
                 "tests": list(failure.tests),
                 "message": shorten(plain(failure.message), MESSAGE_LIMIT),
+                "unhealed": shorten(plain(str(failure.diagnosis.get("unhealed", ""))), MESSAGE_LIMIT),
             }
             for failure in failures
         ],
