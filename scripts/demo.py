@@ -61,7 +61,7 @@ def without_proof(repair: Summary) -> list[str]:
 
 def trust(repair: Summary) -> str:
     """Return a repair's strategy, tier and confidence, rounded down: 90 % is at least 0.90."""
-    return f"({repair['strategy']}, {repair['tier']}, {floor(repair['confidence'] * 100)} %)"
+    return f"{trust(repair)}"
 
 
 def check_healed(summary: Summary) -> list[str]:
@@ -81,9 +81,7 @@ def check_healed(summary: Summary) -> list[str]:
             lacking = without_proof(repair)
             problems += [f"{file}: its repair {repair['id']} did not pass: {gate}" for gate in lacking]
             print(f"  {file}: {cause}")
-            print(
-                f"    {repair['summary']} ({repair['strategy']}, {repair['tier']}, {floor(repair['confidence'] * 100)} %)"
-            )
+            print(f"    {repair['summary']} {trust(repair)}")
             print(f"    proven by: {', '.join(repair['proof'])}")
     return problems
 
