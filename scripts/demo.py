@@ -61,7 +61,7 @@ def without_proof(repair: Summary) -> list[str]:
 
 def trust(repair: Summary) -> str:
     """Return a repair's strategy, tier and confidence, rounded down: 90 % is at least 0.90."""
-    return f"{trust(repair)}"
+    return f"({repair['strategy']}, {repair['tier']}, {floor(repair['confidence'] * 100)} %)"
 
 
 def check_healed(summary: Summary) -> list[str]:
