@@ -24,6 +24,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 _INTERVAL = 1.0  # seconds between two looks
 _SHARE = 0.05  # of one core, at most, goes into checkpoints
 _ATTEMPTS = 5
+_API = "/_aws/execute-api/"
 _logger = logging.getLogger("maestro.checkpoint")
 
 
@@ -127,13 +128,28 @@ def wrap(inner: App, checkpoint: Checkpoint, identity: dict[str, Any]) -> App:
             failed = await asyncio.to_thread(checkpoint.write)
             await _answer(send, 500 if failed else 200, {"failed": failed})
         else:
+            accepts = scope.get("method") == "POST" and path.startswith(_API)
             checkpoint.touch()
             try:
-                await inner(scope, receive, send)
+                await inner(scope, receive, _kept(send, checkpoint) if accepts else send)
             finally:
                 checkpoint.touch()
 
     return app
+
+
+def _kept(send: Send, checkpoint: Checkpoint) -> Send:
+    """Send an answer that accepts something only once it is on disk: what was accepted survives SIGKILL."""
+
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start" and int(message["status"]) < 300:  # noqa: PLR2004 - HTTP's own border
+            import asyncio
+
+            checkpoint.touch()
+            await asyncio.to_thread(checkpoint.write)
+        await send(message)
+
+    return wrapped
 
 
 def _closing(receive: Receive, checkpoint: Checkpoint) -> Receive:
