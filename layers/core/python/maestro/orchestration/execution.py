@@ -5,13 +5,12 @@ tenant for its whole life.
 """
 
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,11 +20,7 @@ import urllib3
 
 from maestro.adapters import Adapter, adapter_for
 from maestro.config import ConfigError, load_config
-from maestro.healing import mutation, mutation_trial
 from maestro.model import (
-    CaseResult,
-    Mutation,
-    Outcome,
     Phase,
     Suite,
     SuiteResult,
@@ -50,6 +45,7 @@ from maestro.orchestration.orders import (
     summary,
 )
 from maestro.orchestration.transfer import Transfer
+from maestro.orchestration.trials import MARGIN_SECONDS, Bench
 from maestro.registry import (
     BundleError,
     Environment,
@@ -63,13 +59,8 @@ from maestro.registry import (
 
 logger = logging.getLogger(__name__)
 
-# A suite that ran in less than this is tried whole at once: that costs less than a second start.
-WHOLE_SUITE_SECONDS = 8.0
 KEPT_SOURCES = 8
-MARGIN_SECONDS = 10.0
 TRACED_TESTS = 10
-MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
-MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
 
 
 @dataclass(slots=True)
@@ -180,8 +171,6 @@ class Sandbox:
             ),
         )
 
-    # ------------------------------------------------------------------ trials
-
     def _try(self, order: TrialOrder, deadline: float) -> Trial:
         with self._tree(order.source) as tree, Workspace(tree) as workspace:
             try:
@@ -197,92 +186,12 @@ class Sandbox:
                 environment = self._environment(suite, workspace.source, order.archive)
             except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            trial = self._prove(order, suite, environment, workspace.source, deadline)
+            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline)
+            trial = bench.prove()
             if not trial.repeats:
                 return trial
             with self._tree(order.origin or order.source) as before:
-                trees = (before, workspace.source)
-                return replace(trial, mutation=self._mutants(order, suite, environment, trees, trial, deadline))
-
-    def _mutants(  # noqa: PLR0917 - called once
-        self,
-        order: TrialOrder,
-        suite: Suite,
-        environment: Environment,
-        trees: tuple[Path, Path],
-        trial: Trial,
-        deadline: float,
-    ) -> Mutation | None:
-        """See whether the tests that became green notice defects in what they cover."""
-
-        def run(
-            tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float
-        ) -> tuple[CaseResult, ...]:
-            with Workspace(tree, environment=environment) as workspace:
-                if mutant is not None:
-                    mutation.write(workspace.source, mutant)
-                done = self._adapter(suite).run(
-                    workspace, environment, suite, tests=tests, collection=None, trace=trace, deadline=deadline
-                )
-            return done.results
-
-        now = time.monotonic()
-        setting = mutation_trial.Setting(
-            before=trees[0],
-            after=trees[1],
-            earlier=order.origin_results if order.origin else order.before,
-            first=trial.suite,
-            target=trial.target,
-            repeats=trial.repeats,
-            seed=int(hashlib.sha256(order.patch.encode()).hexdigest()[:8], 16),
-            until=now + min(MUTANT_SECONDS, max(0.0, deadline - now) / 4),
-        )
-        return mutation_trial.experiment(setting, run)
-
-    def _prove(self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float) -> Trial:
-        def run(tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
-            with Workspace(tree, environment=environment) as workspace:
-                done = self._adapter(suite).run(
-                    workspace,
-                    environment,
-                    suite,
-                    tests=tests,
-                    collection=None,
-                    shuffle_seed=seed,
-                    deadline=deadline,
-                    retries=retries,
-                )
-            return done.results
-
-        wanted = None if "<session>" in order.tests else order.tests
-        at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
-        first = run(None if at_once else wanted)
-        target = _about(order.tests, first)
-        trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
-        if not _better(order, target):
-            return trial
-        whole = first if at_once else run(None)
-        # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
-        repeats = [_about(order.tests, run(wanted))] if len(target) <= MANY_TESTS else []
-        repeats += [
-            _about(order.tests, run(wanted, seed=seed, retries=1))
-            for seed in range(1, order.repeats if repeats else 2)
-            if time.monotonic() < deadline - MARGIN_SECONDS
-        ]
-        repeats += self._stressed(order, suite, environment, tree, deadline)
-        return replace(trial, suite=whole, repeats=tuple(repeats))
-
-    def _stressed(
-        self, order: TrialOrder, suite: Suite, environment: Environment, tree: Path, deadline: float
-    ) -> list[tuple[CaseResult, ...]]:
-        """Repeat the runs that revealed a flaky test; a run that there was no time for counts as a failed one."""
-        place = Laboratory(self._adapter(suite), environment, suite, tree, deadline)
-        done: list[tuple[CaseResult, ...]] = []
-        for experiment in order.stress:
-            for _ in range(experiment.repeat):
-                in_time = time.monotonic() < deadline - MARGIN_SECONDS
-                done.append(_about(order.tests, place.once(experiment)[0]) if in_time else ())
-        return done
+                return replace(trial, mutation=bench.mutants(before, trial))
 
     def _adapter(self, suite: Suite) -> Adapter:
         if suite.adapter not in self._adapters:
@@ -349,28 +258,6 @@ class Sandbox:
         for mark in marks[KEPT_SOURCES:]:
             if time.time() - mark.stat().st_mtime > 3600:  # noqa: PLR2004 - an hour; no execution lasts that long
                 shutil.rmtree(mark.parent, ignore_errors=True)
-
-
-def _about(tests: Sequence[str], results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
-    """Select the results that tell how the tests (ids, files, or the whole session) fared."""
-    if "<session>" in tests:
-        return tuple(results)
-    wanted = set(tests)
-    return tuple(
-        r for r in results if r.id in wanted or r.file in wanted or r.id.split("::")[0] in wanted or r.id == "<session>"
-    )
-
-
-def _better(order: TrialOrder, target: Sequence[CaseResult]) -> bool:
-    """Whether anything that failed before passes now, or fails in another way."""
-
-    def face(result: CaseResult) -> tuple[str, str]:
-        return (result.facts.exception, result.facts.message) if result.facts else ("", result.message)
-
-    if any(r.outcome is Outcome.PASSED for r in target):
-        return True
-    before = {face(r) for r in order.before if r.id in set(order.tests)}
-    return any(face(r) not in before for r in failing(target))
 
 
 # ---------------------------------------------------------------------- the function's entry point

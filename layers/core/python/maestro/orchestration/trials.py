@@ -1,0 +1,128 @@
+"""A trial in the sandbox: a candidate's tests, then the proof: repeats, the whole suite, mutants."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from maestro.adapters import Adapter
+from maestro.healing import mutation, mutation_trial
+from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, failing
+from maestro.orchestration.experimenting import Laboratory
+from maestro.orchestration.orders import TrialOrder
+from maestro.registry import Environment, Workspace
+
+# A suite that ran in less than this is tried whole at once: that costs less than a second start.
+WHOLE_SUITE_SECONDS = 8.0
+MARGIN_SECONDS = 10.0
+MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
+MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where a candidate is tried: ``tree`` is with its patch, ``suite`` and ``environment`` are as that makes them."""
+
+    order: TrialOrder
+    suite: Suite
+    adapter: Adapter
+    environment: Environment
+    tree: Path
+    deadline: float  # a ``time.monotonic()`` value
+
+    def prove(self) -> Trial:
+        """Run the failure's tests and, where anything got better, the whole suite and the repeats."""
+        order = self.order
+        wanted = None if "<session>" in order.tests else order.tests
+        at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
+        first = self._run(None if at_once else wanted)
+        target = _about(order.tests, first)
+        trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
+        if not _better(order, target):
+            return trial
+        whole = first if at_once else self._run(None)
+        # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
+        repeats = [_about(order.tests, self._run(wanted))] if len(target) <= MANY_TESTS else []
+        repeats += [
+            _about(order.tests, self._run(wanted, seed=seed, retries=1))
+            for seed in range(1, order.repeats if repeats else 2)
+            if time.monotonic() < self.deadline - MARGIN_SECONDS
+        ]
+        repeats += self._stressed()
+        return replace(trial, suite=whole, repeats=tuple(repeats))
+
+    def mutants(self, before: Path, trial: Trial) -> Mutation | None:
+        """See whether the tests that became green notice defects in what they cover; ``before`` is the source's tree.
+
+        ``before`` has none of the changes that the heal has kept.
+        """
+        now = time.monotonic()
+        setting = mutation_trial.Setting(
+            before=before,
+            after=self.tree,
+            earlier=self.order.origin_results if self.order.origin else self.order.before,
+            first=trial.suite,
+            target=trial.target,
+            repeats=trial.repeats,
+            seed=int(hashlib.sha256(self.order.patch.encode()).hexdigest()[:8], 16),
+            until=now + min(MUTANT_SECONDS, max(0.0, self.deadline - now) / 4),
+        )
+        return mutation_trial.experiment(setting, self._run_mutant)
+
+    def _run(self, tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
+        with Workspace(self.tree, environment=self.environment) as workspace:
+            done = self.adapter.run(
+                workspace,
+                self.environment,
+                self.suite,
+                tests=tests,
+                collection=None,
+                shuffle_seed=seed,
+                deadline=self.deadline,
+                retries=retries,
+            )
+        return done.results
+
+    def _run_mutant(
+        self, tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float
+    ) -> tuple[CaseResult, ...]:
+        with Workspace(tree, environment=self.environment) as workspace:
+            if mutant is not None:
+                mutation.write(workspace.source, mutant)
+            done = self.adapter.run(
+                workspace, self.environment, self.suite, tests=tests, collection=None, trace=trace, deadline=deadline
+            )
+        return done.results
+
+    def _stressed(self) -> list[tuple[CaseResult, ...]]:
+        """Repeat the runs that revealed a flaky test; a run that there was no time for counts as a failed one."""
+        place = Laboratory(self.adapter, self.environment, self.suite, self.tree, self.deadline)
+        done: list[tuple[CaseResult, ...]] = []
+        for experiment in self.order.stress:
+            for _ in range(experiment.repeat):
+                in_time = time.monotonic() < self.deadline - MARGIN_SECONDS
+                done.append(_about(self.order.tests, place.once(experiment)[0]) if in_time else ())
+        return done
+
+
+def _about(tests: Sequence[str], results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
+    """Select the results that tell how the tests (ids, files, or the whole session) fared."""
+    if "<session>" in tests:
+        return tuple(results)
+    wanted = set(tests)
+    return tuple(
+        r for r in results if r.id in wanted or r.file in wanted or r.id.split("::")[0] in wanted or r.id == "<session>"
+    )
+
+
+def _better(order: TrialOrder, target: Sequence[CaseResult]) -> bool:
+    """Whether anything that failed before passes now, or fails in another way."""
+
+    def face(result: CaseResult) -> tuple[str, str]:
+        return (result.facts.exception, result.facts.message) if result.facts else ("", result.message)
+
+    if any(r.outcome is Outcome.PASSED for r in target):
+        return True
+    before = {face(r) for r in order.before if r.id in set(order.tests)}
+    return any(face(r) not in before for r in failing(target))
