@@ -42,12 +42,16 @@ class Artifacts:
 
         When those are all there are, it is the one diff of them together, which the run itself confirmed.
         """
-        good = _TIERS[: _TIERS.index(least) + 1]
-        wanted = [item["id"] for item in self.document.get("repairs", ()) if _accepted(item) and item["tier"] in good]
-        wanted = [repair for repair in wanted if repair in self.patches]
+        left = {item["id"] for item in self.left_out(least)}
+        wanted = [repair for repair in self.patches if repair not in left]
         if wanted and len(wanted) == len(self.patches):
             return [self.combined]
         return [self.patches[repair] for repair in wanted]
+
+    def left_out(self, least: Tier) -> list[Mapping[str, Any]]:
+        """Return the accepted repairs that did not earn tier ``least``."""
+        good = _TIERS[: _TIERS.index(least) + 1]
+        return [r for r in self.document.get("repairs", ()) if _accepted(r) and r["tier"] not in good]
 
 
 def read(client: Client, run_id: str) -> Artifacts:

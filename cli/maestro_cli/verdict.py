@@ -125,6 +125,8 @@ def _headline(console: Console, document: Mapping[str, Any], reason: str) -> Non
     totals = ", ".join(f"{count} {plain(name)}" for name, count in document.get("totals", {}).items() if count)
     seconds = float(document.get("seconds") or 0)
     cost = float(document.get("cost_usd") or 0)
+    if any(repair["status"] == "accepted" for repair in document.get("repairs", ())):
+        totals = f"as submitted: {totals}"  # the repairs below are what makes them better
     facts = ", ".join(filter(None, (totals, f"{seconds:.1f} s", f"${cost:.4f} on AWS" if cost else "")))
     console.print(f"[{colour}]{plain(outcome.upper())}[/{colour}]  {facts}")
     console.print(f"[dim]run {plain(document.get('run_id', ''))}[/dim]")
@@ -189,6 +191,11 @@ def diff(console: Console, patch: str) -> None:
         console.print(Text(f"    {printable(line)}", style=style))
     if len(lines) > _DIFF_LINES:
         console.print(f"    [dim]{len(lines) - _DIFF_LINES} more lines in the patch file[/dim]")
+
+
+def in_a_line(repair: Mapping[str, Any]) -> str:
+    """Say what a repair does and what becomes of it."""
+    return f"{repair['summary']} ({_TIERS.get(repair['tier'], repair['tier'])})"
 
 
 def _tests(console: Console, tests: Sequence[str]) -> None:

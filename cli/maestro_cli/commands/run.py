@@ -126,8 +126,9 @@ def _suites(wanted: list[str], known: list[str]) -> list[str]:
 
 def _apply(root: Path, found: artifacts.Artifacts, least: Tier, *, before: str, scratch: Path, output: Output) -> None:
     patches = found.deliverable(least)
+    left = [f"Left out: {verdict.in_a_line(repair)}" for repair in found.left_out(least)]
     if not patches:
-        output.say(f"No repair of tier {least} or better to apply")
+        output.say("\n".join([f"No repair of tier {least} or better to apply", *left]))
         return
     if pack(root, scratch / "now.tar.gz").sha256 != before:
         raise PatchApplyError(
@@ -135,7 +136,8 @@ def _apply(root: Path, found: artifacts.Artifacts, least: Tier, *, before: str, 
             " folder, or run again"
         )
     project.apply(root, patches)
-    output.say(f"Applied {'the repairs' if len(patches) == 1 else f'{len(patches)} repairs'} to {root}")
+    applied = f"Applied {'the repairs' if len(patches) == 1 else f'{len(patches)} repairs'} to {root}"
+    output.say("\n".join([applied, *left]))
 
 
 def _runs_folder() -> Path:

@@ -135,7 +135,7 @@ def test_run_brings_everything_home_and_shows_the_verdict(api: ApiServer, projec
 
     # then the verdict is readable, and what others wrote neither moves the cursor nor is markup
     assert done.exit_code == 0, done.output
-    assert "HEALED  3 passed, 1 failed, 1.5 s" in done.stdout
+    assert "HEALED  as submitted: 3 passed, 1 failed, 1.5 s" in done.stdout
     assert "Set the price" in done.stdout
     assert "97% confident" in done.stdout
     assert "+PRICE = 2" in done.stdout
@@ -205,6 +205,7 @@ def test_run_leaves_alone_what_did_not_earn_the_tier(api: ApiServer, project: Pa
     done = invoke("run", "shop", "--apply", "applied")
 
     assert "No repair of tier applied" in done.stderr
+    assert "Left out: Set the price (apply and review)" in done.stderr
     assert (project / "shop.py").read_text() == "PRICE = 1\n"
 
 
