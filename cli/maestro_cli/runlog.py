@@ -21,6 +21,12 @@ _LINES = 5000  # the newest of a function
 _DETAIL = 500  # characters
 _TROUBLE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:WARNING|ERROR) .*", re.MULTILINE)
 _TROUBLE_LINES = 50
+# Fields of a structured line that every one has, or that say nothing about its run.
+_COMMON = frozenset(
+    {"level", "message", "exception", "exception_name", "stack_trace", "location", "timestamp", "service", "tenant",
+     "run_id", "cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id",
+     "xray_trace_id", "correlation_id"}
+)  # fmt: skip
 
 
 def read_log(record: Record, run_id: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -91,20 +97,22 @@ def _lines(client: "CloudWatchLogsClient", run_id: str) -> Iterator[dict[str, st
                         yield {
                             "time": _time(datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)),
                             "function": name.rpartition("/")[2],
-                            "message": _message(event["message"]),
+                            "message": line_of(event["message"]),
                         }
 
 
-def _message(raw: str) -> str:
-    """Return a structured line's level and message, or the line as it is."""
+def line_of(raw: str) -> str:
+    """Return a structured line's level, message and own fields, or the line as it is."""
     try:
         data = json.loads(raw)
     except ValueError:
         return raw.strip()
     if not isinstance(data, dict) or "message" not in data:
         return raw.strip()
-    extra = data.get("exception") or ""
-    return " ".join(filter(None, (str(data.get("level", "")), str(data["message"]), str(extra))))
+    own = [f"{name}={value}" for name, value in data.items() if name not in _COMMON and not isinstance(value, dict)]
+    return " ".join(
+        filter(None, (str(data.get("level", "")), str(data["message"]), *own, str(data.get("exception", ""))))
+    )
 
 
 def _time(moment: datetime) -> str:

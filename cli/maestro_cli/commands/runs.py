@@ -103,6 +103,8 @@ def logs(run: RunArgument, *, as_json: JsonOption = False, debug: DebugOption = 
 
         def show(console: Console) -> None:
             for event in history:
+                if not event["detail"] and (not event["name"] or event["event"].endswith("Exited")):
+                    continue  # the JSON has them all; here the states tell the story
                 console.print(f"[dim]{event['time']}[/dim] [cyan]{plain(event['event'])}[/cyan] {plain(event['name'])}")
                 if event["detail"]:
                     console.print(f"    {plain(event['detail'])}")
