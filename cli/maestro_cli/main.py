@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from maestro_cli.commands import audit, configuration, keys, run, runs, stack
+from maestro_cli.commands import audit, configuration, keys, repairs, run, runs, stack
 from maestro_cli.errors import Exit
 
 
@@ -65,6 +65,9 @@ app.command(rich_help_panel=_RUNS)(runs.runs)
 app.command(rich_help_panel=_RUNS)(runs.show)
 app.command(rich_help_panel=_RUNS)(runs.cancel)
 app.command(rich_help_panel=_RUNS)(runs.logs)
+app.command(rich_help_panel=_RUNS)(repairs.repairs)
+app.command(rich_help_panel=_RUNS)(repairs.approve)
+app.command(rich_help_panel=_RUNS)(repairs.reject)
 app.command(rich_help_panel=_STACK)(stack.up)
 app.command(rich_help_panel=_STACK)(stack.down)
 app.command(rich_help_panel=_STACK)(stack.status)

@@ -19,11 +19,14 @@ from maestro.model import (
     Phase,
     Repair,
     RepairStatus,
+    Review,
     Run,
     RunStatus,
     Severity,
     Strategy,
+    Tally,
     Tier,
+    Word,
     new_id,
 )
 from maestro.orchestration.dynamo import DynamoRunStore
@@ -31,6 +34,7 @@ from maestro.orchestration.errors import (
     CursorError,
     ItemTooLargeError,
     NotFoundError,
+    ReviewError,
     RunExistsError,
     TransitionError,
 )
@@ -344,6 +348,99 @@ def test_repairs_are_audited_and_found_three_ways(store: RunStore) -> None:
     rest = store.list_all_repairs("acme", 3, first.cursor)
     assert [r.repair for r in first.items + rest.items] == repairs[::-1]
     assert rest.cursor is None
+
+
+def word(said: Word, reason: str = "") -> Review:
+    return Review(said, at="2026-01-02T03:04:05.000+00:00", by="k1", reason=reason)
+
+
+def reviewed_run(store: Any, tenant: str = "acme", project: str = "shop") -> tuple[Run, Repair]:
+    run = replace(make_run(tenant), project=project)
+    store.create_run(run)
+    one = replace(repair(), generator="catalogue", pattern="attribute:AttributeError")
+    store.put_repair(tenant, run.id, one)
+    return run, one
+
+
+def test_a_persons_word_is_kept_counted_and_audited_once(store: RunStore) -> None:
+    run, one = reviewed_run(store)
+
+    # when the same word comes twice
+    said = word(Word.APPROVED, "as I would have done it")
+    first = store.review_repair("acme", one.id, said)
+    again = store.review_repair("acme", one.id, replace(said, at="2026-01-03T00:00:00.000+00:00"))
+
+    # then it is stored, counted and audited once, and found with the repair
+    assert first == again == store.get_repair("acme", one.id)
+    assert (first.run_id, first.repair, first.review) == (run.id, one, said)
+    assert store.list_all_repairs("acme").items[0].review == said
+    kind = ("shop", "syntax_repair", "catalogue", "attribute:AttributeError")
+    assert store.tallies("acme") == [Tally(*kind, right=1, wrong=0)]
+    assert actions(store)[2:] == ["review.approved"]
+
+
+def test_another_word_takes_the_place_of_the_first(store: RunStore) -> None:
+    _, one = reviewed_run(store)
+    store.review_repair("acme", one.id, word(Word.APPROVED))
+
+    store.review_repair("acme", one.id, word(Word.REJECTED, "it only hides it"))
+    store.review_repair("acme", one.id, word(Word.REJECTED, "in other words"))
+
+    [tally] = store.tallies("acme")
+    assert (tally.right, tally.wrong) == (0, 1)
+    assert actions(store)[2:] == ["review.approved", "review.rejected", "review.rejected"]
+
+
+def test_words_count_by_project_and_tenant(store: RunStore) -> None:
+    for tenant, project in (("acme", "shop"), ("acme", "shop"), ("acme", "a/b c"), ("umbrella", "shop")):
+        _, one = reviewed_run(store, tenant, project)
+        store.review_repair(tenant, one.id, word(Word.REJECTED))
+
+    assert [(t.project, t.right, t.wrong) for t in store.tallies("acme")] == [("a/b c", 0, 1), ("shop", 0, 2)]
+    assert [(t.project, t.wrong) for t in store.tallies("umbrella")] == [("shop", 1)]
+    assert store.tallies("nobody") == []
+
+
+def test_a_repair_stored_again_keeps_what_was_said_of_it(store: RunStore) -> None:
+    run, one = reviewed_run(store)
+    store.review_repair("acme", one.id, word(Word.APPROVED))
+
+    store.put_repair("acme", run.id, replace(one, confidence=0.9))
+
+    found = store.get_repair("acme", one.id)
+    assert found is not None
+    assert (found.repair.confidence, found.review) == (0.9, word(Word.APPROVED))
+
+
+def test_of_many_words_at_once_each_is_counted_once(store: RunStore) -> None:
+    repairs = [reviewed_run(store)[1] for _ in range(4)]
+    threads = [
+        Thread(target=store.review_repair, args=("acme", one.id, word(said)))
+        for one in repairs
+        for said in (Word.APPROVED, Word.REJECTED)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [tally] = store.tallies("acme")
+    last = [found.review.word for r in repairs if (found := store.get_repair("acme", r.id)) and found.review]
+    assert (tally.right, tally.wrong) == (last.count(Word.APPROVED), last.count(Word.REJECTED))
+    assert tally.right + tally.wrong == 4
+    assert len(actions(store)) == 4 * 4
+
+
+def test_a_word_on_what_is_no_repair_is_refused(store: RunStore) -> None:
+    run, one = reviewed_run(store)
+    store.put_repair("acme", run.id, replace(one, status=RepairStatus.REJECTED))
+    with pytest.raises(ReviewError):
+        store.review_repair("acme", one.id, word(Word.APPROVED))
+    with pytest.raises(NotFoundError):
+        store.review_repair("umbrella", one.id, word(Word.APPROVED))
+    with pytest.raises(NotFoundError):
+        store.review_repair("acme", new_id(), word(Word.APPROVED))
+    assert store.tallies("acme") == store.tallies("umbrella") == []
+    assert actions(store)[3:] == []
 
 
 def test_a_changed_repair_replaces_the_old_one(store: RunStore) -> None:

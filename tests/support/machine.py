@@ -162,20 +162,24 @@ class LocalMachine:
         changes: Sequence[Mapping[str, object]] = (),
         before: Hook | None = None,
         after: Hook | None = None,
+        tenant: str = TENANT,
+        within: Context | None = None,
     ) -> RunOutcome:
         """Run a project folder through the whole state machine.
+
+        ``within`` are the stores of an earlier run (``outcome.context``), for a run that comes after it.
 
         ``before`` and ``after`` are called around every task, also of nested executions; what ``before`` raises is
         the task's failure.
         """
-        context = self._context()
+        context = within or self._context()
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Path(scratch) / "bundle.tar.gz"
             pack(path, bundle)
             intake = Intake(context.runs, context.blobs, context.streams, lambda: None)
             upload = new_id()
-            context.blobs.put(f"{TENANT}/sources/{upload}.tar.gz", bundle.read_bytes())
-        run = intake.submit(TENANT, path.name, upload, heal=heal, suites=suites, changes=changes)
+            context.blobs.put(f"{tenant}/sources/{upload}.tar.gz", bundle.read_bytes())
+        run = intake.submit(tenant, path.name, upload, heal=heal, suites=suites, changes=changes)
         local = LocalRun(context, run)
 
         def perform(call: Call) -> Any:
@@ -190,7 +194,7 @@ class LocalMachine:
         machine = Interpreter(self._definitions, perform, lambda _bucket, key: context.blobs.get(key))
         failed = ""
         try:
-            machine.execute("run", {"tenant": TENANT, "run_id": run.id, "pass": 0}, run.id)
+            machine.execute("run", {"tenant": tenant, "run_id": run.id, "pass": 0}, run.id)
         except ExecutionError as failure:
             failed = str(failure)
         return _outcome(local, machine, failed)

@@ -298,6 +298,7 @@ def test_wrong_usage_ends_with_4(args: list[str]) -> None:
 def test_every_command_has_help_and_json() -> None:
     names = [["up"], ["down"], ["status"], ["doctor"], ["run"], ["runs"], ["show"], ["cancel"], ["logs"], ["init"]]
     names += [["config", "check"], ["config", "schema"], ["audit", "verify"], ["audit", "export"]]
+    names += [["repairs"], ["approve"], ["reject"]]
     names += [["keys", "create"], ["keys", "list"], ["keys", "revoke"]]
     for name in names:
         done = invoke(*name, "--help")
@@ -343,6 +344,62 @@ def test_cancel_posts_and_refusal_is_told(api: ApiServer) -> None:
 
     api.on("POST", f"/v1/runs/{RUN}/cancel", (409, {"title": "Conflict", "detail": f"Run {RUN} has already ended."}))
     assert "already ended" in invoke("cancel", RUN).stderr
+
+
+REPAIR = {
+    "run_id": RUN,
+    "created_at": "2026-01-01T00:00:00Z",
+    "repair": {"id": "r1", "status": "accepted", "tier": "review", "confidence": 0.899, "strategy": "syntax_repair",
+               "summary": "Add a colon [bold]"},
+    "review": None,
+}  # fmt: skip
+
+
+def reviewed(word: str, reason: str = "") -> dict[str, Any]:
+    return {**REPAIR, "review": {"word": word, "at": "2026-01-01T00:00:01Z", "by": "k1", "reason": reason}}
+
+
+def test_repairs_are_listed_with_what_was_said_of_them(api: ApiServer) -> None:
+    api.on("GET", "/v1/repairs", (200, {"items": [REPAIR, reviewed("rejected")], "cursor": None}))
+
+    shown = invoke("repairs").stdout.splitlines()
+
+    assert [line.split()[0] for line in shown] == ["repair", "r1", "r1"]
+    assert "89%" in shown[1]
+    assert "Add a colon [bold]" in shown[1]
+    assert " rejected " in shown[2]
+    assert " rejected " not in shown[1]
+    assert json.loads(invoke("repairs", "--json").stdout) == {"repairs": [REPAIR, reviewed("rejected")]}
+    api.on("GET", "/v1/repairs", (200, {"items": [], "cursor": None}))
+    assert invoke("repairs").stdout == "No repairs yet\n"
+
+
+@pytest.mark.parametrize(("verb", "word"), [("approve", "approved"), ("reject", "rejected")])
+def test_a_word_is_posted_with_its_reason(api: ApiServer, verb: str, word: str) -> None:
+    answer = reviewed(word, "it only hides it")
+    api.on("POST", f"/v1/repairs/r1/{verb}", (200, answer))
+
+    done = invoke(verb, "r1", "--reason", "it only hides it")
+    told = invoke(verb, "r1", "--json")
+
+    assert (done.exit_code, done.stdout) == (0, f"{word.capitalize()} r1: Add a colon [bold]\n")
+    assert json.loads(told.stdout) == answer
+    assert [call.json for call in api.calls("POST", f"/v1/repairs/r1/{verb}")] == [
+        {"reason": "it only hides it"},
+        {"reason": ""},
+    ]
+
+
+def test_a_word_that_is_refused_ends_with_4_and_the_services_words(api: ApiServer) -> None:
+    problem = {"title": "Conflict", "code": "repair_not_accepted", "detail": "The repair r1 did not survive the proof."}
+    api.on("POST", "/v1/repairs/r1/approve", (409, problem))
+
+    done = invoke("approve", "r1")
+    missing = invoke("reject", "../keys")
+
+    assert done.exit_code == missing.exit_code == 4
+    assert "did not survive the proof" in done.stderr
+    assert api.seen[-1].path == "/v1/repairs/..%2Fkeys/reject"
 
 
 def test_audit_verify_fails_when_the_trail_is_broken(api: ApiServer) -> None:

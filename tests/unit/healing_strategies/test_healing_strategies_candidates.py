@@ -72,9 +72,21 @@ def test_an_edit_that_leaves_the_root_is_skipped_with_a_note(bench: Bench, fail:
     assert "not a path inside" in said.notes[0]
 
 
+def test_what_people_said_of_a_generator_moves_its_candidates(bench: Bench, fail: Fail) -> None:
+    both = [Says("one", Proposal({"x.py": "x = 1\n"}, "1")), Says("two", Proposal({"x.py": "x = 2\n"}, "2"))]
+
+    def ranked(said: dict[str, tuple[float, float]]) -> list[str]:
+        return [c.generator for c in proposed(fail("E", "m"), bench.project, using=both, said=said).candidates]
+
+    strategy = both[0].strategy
+    assert ranked({f"{strategy}/one": (0, 3)}) == ["two", "one"]
+    assert ranked({f"{strategy}/two": (0, 3)}) == ["one", "two"]
+    assert ranked({f"{strategy}/two": (3, 0)}) == ["two", "one"]
+
+
 @given(st.floats(0, 1), st.integers(0, 500), st.integers(0, 500))
 def test_a_record_moves_the_prior_in_its_direction(prior: float, right: int, wrong: int) -> None:
-    none, with_record = combined(prior, {}), combined(prior, {"tried": right + wrong, "right": right})
+    none, with_record = combined(prior, 0, 0), combined(prior, right, right + wrong)
     assert 0 < with_record < 1
     if right == wrong:
         assert with_record == pytest.approx(none)

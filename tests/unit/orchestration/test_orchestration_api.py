@@ -1,6 +1,7 @@
 """The HTTP API at its edge: what callers send and get, on in-memory stores."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from maestro.audit import InMemoryLedger
-from maestro.model import RunStatus
+from maestro.model import Repair, RepairStatus, RunStatus, Strategy, Tally, Tier
 from maestro.orchestration.api import build
 from maestro.orchestration.context import Context
 from maestro.orchestration.intake import Intake
@@ -55,7 +56,7 @@ class Service:
             intake=Intake(self.runs, self.blobs, InMemoryStreams(), lambda: None),
         )
         self._app = build(context)
-        self.key = self.key_with("runs:read", "runs:write", "audit:read")
+        self.key = self.key_with("runs:read", "runs:write", "repairs:write", "audit:read")
         self.blobs.put(source_key("acme", UPLOAD), b"a bundle")
 
     def key_with(self, *scopes: str, tenant: str = "acme", ttl: timedelta | None = None) -> str:
@@ -147,6 +148,8 @@ ROUTES = [
     ("GET", "/v1/runs/x/repairs", "runs:read"),
     ("GET", "/v1/runs/x/report", "runs:read"),
     ("GET", "/v1/repairs", "runs:read"),
+    ("POST", "/v1/repairs/x/approve", "repairs:write"),
+    ("POST", "/v1/repairs/x/reject", "repairs:write"),
     ("GET", "/v1/statistics", "runs:read"),
     ("GET", "/v1/audit", "audit:read"),
     ("GET", "/v1/audit/verify", "audit:read"),
@@ -156,7 +159,7 @@ ROUTES = [
 @pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
 def test_every_route_wants_a_key_with_its_scope(service: Service, method: str, path: str, scope: str) -> None:
     body = BODY if path == "/v1/runs" and method == "POST" else None
-    others = {"runs:read", "runs:write", "audit:read"} - {scope}
+    others = {"runs:read", "runs:write", "repairs:write", "audit:read"} - {scope}
 
     assert service.call(method, path, body, key="").status == 401
     assert service.call(method, path, body, key="mk_0123456789abcdef_wrong").status == 401
@@ -171,7 +174,10 @@ def test_no_route_is_left_out_above(service: Service) -> None:
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods if path != "/health"
     }
 
-    assert described == {(method, path.replace("/x", "/{run_id}")) for method, path, _ in ROUTES}
+    of = {"repairs": "{repair_id}", "runs": "{run_id}"}
+    assert described == {
+        (method, re.sub("(repairs|runs)/x", lambda m: f"{m[1]}/{of[m[1]]}", path)) for method, path, _ in ROUTES
+    }
 
 
 @pytest.mark.parametrize("path", ["", "/tests", "/failures", "/repairs", "/report"])
@@ -209,6 +215,62 @@ def test_a_report_is_there_once_the_run_has_ended(service: Service, run_id: str)
     assert "report.html" in html.location
     assert service.call("GET", f"/v1/runs/{run_id}/report?format=junit").status == 404
     assert "html, junit" in service.call("GET", f"/v1/runs/{run_id}/report?format=pdf").json["detail"]
+
+
+def repaired(service: Service, run_id: str, status: RepairStatus = RepairStatus.ACCEPTED) -> str:
+    repair = Repair(
+        f"r-{status}", ("f1",), Strategy.SYNTAX_REPAIR, status, Tier.REVIEW, 0.8, "a colon", ("t::a",), ("a",), "+:",
+        generator="one_slip", pattern="syntax:SyntaxError",
+    )  # fmt: skip
+    service.runs.put_repair("acme", run_id, repair)
+    return repair.id
+
+
+@pytest.mark.parametrize(("verb", "word", "counts"), [("approve", "approved", (1, 0)), ("reject", "rejected", (0, 1))])
+def test_a_persons_word_on_a_repair_is_stored_once(
+    service: Service, run_id: str, verb: str, word: str, counts: tuple[int, int]
+) -> None:
+    repair = repaired(service, run_id)
+
+    # when it is said twice, with a reason, by a key that is known
+    first = service.call("POST", f"/v1/repairs/{repair}/{verb}", {"reason": "I looked"})
+    again = service.call("POST", f"/v1/repairs/{repair}/{verb}", {"reason": "I looked"})
+
+    # then both answers are the same, the list shows it, and it counts and is audited once
+    assert (first.status, again.json) == (200, first.json)
+    review = first.json["review"]
+    assert (review["word"], review["reason"]) == (word, "I looked")
+    assert review["by"]
+    assert review["by"] in service.key
+    assert service.call("GET", "/v1/repairs").json["items"] == [first.json]
+    assert service.runs.tallies("acme") == [Tally("shop", "syntax_repair", "one_slip", "syntax:SyntaxError", *counts)]
+    told = [e["action"] for e in service.call("GET", "/v1/audit").json["items"]]
+    assert told.count(f"review.{word}") == 1
+
+
+def test_a_word_needs_no_reason_and_can_be_changed(service: Service, run_id: str) -> None:
+    repair = repaired(service, run_id)
+    assert service.call("POST", f"/v1/repairs/{repair}/approve").json["review"]["reason"] == ""
+    assert service.call("POST", f"/v1/repairs/{repair}/reject", {}).json["review"]["word"] == "rejected"
+    [tally] = service.runs.tallies("acme")
+    assert (tally.right, tally.wrong) == (0, 1)
+
+
+def test_a_word_on_nothing_or_on_what_was_refused_is_a_problem(service: Service, run_id: str) -> None:
+    mine, refused = repaired(service, run_id), repaired(service, run_id, RepairStatus.REJECTED)
+    stranger = service.key_with("repairs:write", tenant="other")
+
+    assert service.call("POST", "/v1/repairs/nothing/approve").json["code"] == "not_found"
+    assert service.call("POST", f"/v1/repairs/{mine}/approve", key=stranger).status == 404
+    conflict = service.call("POST", f"/v1/repairs/{refused}/approve")
+    assert (conflict.status, conflict.type, conflict.json["code"]) == (
+        409,
+        "application/problem+json",
+        "repair_not_accepted",
+    )
+    for body in ({"reason": "x" * 2001}, {"why": "x"}, {"reason": 3}, []):
+        assert service.call("POST", f"/v1/repairs/{mine}/reject", body).status == 422
+    assert service.runs.tallies("acme") == []
 
 
 def test_lists_come_in_pages(service: Service) -> None:

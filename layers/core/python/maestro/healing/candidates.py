@@ -9,6 +9,7 @@ from functools import cache
 
 from maestro.healing.base import Generator, Project, Proposal
 from maestro.healing.diagnosis import CONTRADICTING
+from maestro.healing.feedback import Record
 from maestro.healing.sourcetree import Role, SourceTree, diff, protected
 from maestro.healing.strategies import generators
 from maestro.healing.strategies.data import table
@@ -49,10 +50,15 @@ def proposed(
     limit: int = 8,
     using: Iterable[Generator] | None = None,
     priors: Mapping[str, Mapping[str, int]] | None = None,
+    said: Record | None = None,
 ) -> Proposed:
-    """Like :func:`propose`, with the notes, and with other generators or statistics where they are given."""
+    """Like :func:`propose`, with the notes, and with other generators or statistics where they are given.
+
+    ``said`` is what people said of earlier repairs (see :func:`maestro.healing.feedback.weighed`).
+    """
     tree = SourceTree(project.root, project.test_paths)
     statistics = table("priors") if priors is None else priors
+    told = said or {}
     found: dict[str, Candidate] = {}
     notes: list[str] = []
     for generator in generators() if using is None else using:
@@ -62,7 +68,9 @@ def proposed(
             continue
         try:
             for proposal in generator.propose(failure, project):
-                candidate = _candidate(generator, proposal, project, tree, statistics=statistics, notes=notes)
+                candidate = _candidate(
+                    generator, proposal, project, tree, statistics=statistics, said=told, notes=notes
+                )
                 if candidate is None:
                     continue
                 known = found.get(candidate.patch)
@@ -81,6 +89,7 @@ def _candidate(
     tree: SourceTree,
     *,
     statistics: Mapping[str, Mapping[str, int]],
+    said: Record,
     notes: list[str],
 ) -> Candidate | None:
     refused = sorted(path for path in proposal.edits if protected(path, project.protect))
@@ -90,24 +99,27 @@ def _candidate(
     patch = diff(tree, proposal.edits)
     if not patch or len(patch) > _MAX_PATCH:
         return None
+    counts = statistics.get(generator.name, {})
+    right, wrong = said.get(f"{generator.strategy}/{generator.name}", (0.0, 0.0))
+    prior = combined(proposal.prior, counts.get("right", 0) + right, counts.get("tried", 0) + right + wrong)
     return Candidate(
         id=hashlib.sha256(patch.encode()).hexdigest()[:16],
         strategy=generator.strategy,
         generator=generator.name,
         summary=proposal.summary,
         patch=patch,
-        prior=combined(proposal.prior, statistics.get(generator.name, {})),
+        prior=prior,
         workaround=proposal.workaround,
         touches_product=any(tree.role(path) is Role.PRODUCT for path in proposal.edits),
     )
 
 
-def combined(prior: float, counts: Mapping[str, int]) -> float:
-    """Weigh a generator's own estimate with how often it was right (Beta(1, 1): none tried says nothing).
+def combined(prior: float, right: float, tried: float) -> float:
+    """Weigh a generator's own estimate with how often it was right of those tried (Beta(1, 1): none says nothing).
 
     The odds are multiplied, so that a record of one in two leaves the estimate as it is.
     """
-    rate = (counts.get("right", 0) + 1) / (counts.get("tried", 0) + 2)
+    rate = (right + 1) / (tried + 2)
     estimate = min(max(prior, 0.01), 0.99)
     odds = math.log(estimate / (1 - estimate)) + math.log(rate / (1 - rate))
     return round(min(max(1 / (1 + math.exp(-odds)), 0.01), 0.99), 4)

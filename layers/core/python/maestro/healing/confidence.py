@@ -20,6 +20,7 @@ from importlib import resources
 from typing import Any
 
 from maestro.healing.errors import OutcomesError
+from maestro.healing.feedback import Record
 from maestro.model import Candidate, Tier
 
 GATES = 1.0
@@ -73,6 +74,14 @@ class Outcomes:
         key = f"{strategy}/{generator}"
         good, bad = self.counts.get(key, (0.0, 0.0))
         counts = {**self.counts, key: (good + right, bad + (not right))}
+        return Outcomes(counts, self.right, self.wrong, self.pool)
+
+    def with_said(self, said: Record) -> "Outcomes":
+        """Return these counts with what people said of repairs."""
+        counts = dict(self.counts)
+        for key, (right, wrong) in said.items():
+            good, bad = counts.get(key, (0.0, 0.0))
+            counts[key] = (good + right, bad + wrong)
         return Outcomes(counts, self.right, self.wrong, self.pool)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from maestro.healing import confidence, grouping, proof
+from maestro.healing import confidence, feedback, grouping, proof
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.model import (
     Candidate,
@@ -62,6 +62,7 @@ class Policy:
     flaky: frozenset[str] = frozenset()
     rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
     history: tuple[Failure, ...] = ()  # the failures that those patches were made for
+    said: feedback.Record = field(default_factory=dict)  # what people said of earlier repairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,7 @@ def repair_of(  # noqa: PLR0917 - as judge
         touches_product=candidate.touches_product,
         workaround=candidate.workaround,
     )
-    value = confidence.confidence(candidate, observed)
+    value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds)
     if failure.regression and earned in (Tier.APPLIED, Tier.REVIEW):
         earned = Tier.PULL_REQUEST  # it contradicts the diagnosis: a person decides
@@ -296,6 +297,7 @@ def repair_of(  # noqa: PLR0917 - as judge
         rounds=(*policy.rounds, candidate.summary),
         workaround=candidate.workaround,
         generator=candidate.generator,
+        pattern=feedback.pattern(failure),
     )
 
 

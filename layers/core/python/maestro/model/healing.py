@@ -30,6 +30,13 @@ class Tier(StrEnum):
     REPORT = "report"
 
 
+class Word(StrEnum):
+    """What a person says of a repair."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 class RepairStatus(StrEnum):
     """Whether a repair survived the proof gates."""
 
@@ -168,7 +175,10 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A judged repair. ``rounds`` lists the summaries of the kept changes in order; ``patch`` holds them all."""
+    """A judged repair. ``rounds`` lists the summaries of the kept changes in order; ``patch`` holds them all.
+
+    ``pattern`` is the kind of failure that it was made for (see :func:`maestro.healing.feedback.pattern`).
+    """
 
     id: str
     failures: tuple[str, ...]
@@ -184,3 +194,26 @@ class Repair:
     rounds: tuple[str, ...] = ()
     workaround: bool = False
     generator: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's word on a repair: why, if they said so, when (ISO 8601, UTC), and by which key."""
+
+    word: Word
+    at: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many repairs of one kind the people of a project approved (``right``) and rejected (``wrong``)."""
+
+    project: str
+    strategy: str
+    generator: str
+    pattern: str
+    right: int
+    wrong: int

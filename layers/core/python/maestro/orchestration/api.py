@@ -15,7 +15,7 @@ from maestro.model import MaestroError
 from maestro.orchestration.context import Context
 from maestro.orchestration.errors import RequestError
 from maestro.orchestration.keys import KeyError_
-from maestro.orchestration.routes import VERSION, Caller, add_audit, add_results, add_runs, add_service
+from maestro.orchestration.routes import VERSION, Caller, add_audit, add_repairs, add_results, add_runs, add_service
 
 PROBLEM = "application/problem+json"
 
@@ -29,6 +29,7 @@ def build(context: Context) -> APIGatewayHttpResolver:
     add_service(app, caller, lambda: schema(app))
     add_runs(app, caller)
     add_results(app, caller)
+    add_repairs(app, caller)
     add_audit(app, caller)
     return app
 

@@ -10,6 +10,8 @@ pk                                    sk                              what, and 
 ``{t}#RUN#{run id}``                  ``CHUNK#{pass}#{id}``           a chunk's summary
 ``{t}#STATISTICS#{project}``          hash of the file, ``#{part}``   packed statistics of a file's tests
 ``{t}#COUNTERS``                      project                         counters
+``{t}#TALLIES``                       project, strategy, generator,   what people said of repairs of this kind, counted
+                                      pattern: joined by ``#``
 ``{t}#AUDIT``                         see ``maestro.audit.dynamo``    the audit trail
 ``{t}#KEYS``                          key id                          see ``maestro.orchestration.dynamo_keys``
 ====================================  ==============================  =============================================
@@ -25,25 +27,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import stamina
-
 from maestro.audit import ConditionFailed, Ledger
-from maestro.model import Failure, Repair, Run, RunStatus, dump_json, load_json
+from maestro.model import Failure, Repair, Review, Run, RunStatus, Tally, dump_json, load_json
+from maestro.orchestration.dynamo_repairs import DynamoRepairs
 from maestro.orchestration.dynamo_statistics import read_statistics, write_statistics
-from maestro.orchestration.errors import NotFoundError, RunExistsError, StoreUnavailableError, TransitionError
+from maestro.orchestration.errors import NotFoundError, RunExistsError, TransitionError
 from maestro.orchestration.ports import LiveRun, Page, RepairRecord
 from maestro.orchestration.records import (
     check_size,
-    cursor_after,
     key_of,
     milliseconds,
     moved,
     now,
-    repair_data,
     request_data,
     transition_data,
 )
-from maestro.orchestration.table import Item, Table
+from maestro.orchestration.table import Item, Table, optimistically, page_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,26 +79,10 @@ class DynamoRunStore:
         self.ledger = ledger
         self._clock = clock
         self._retention = timedelta(days=retention_days)
+        self._repairs = DynamoRepairs(self._table, ledger, clock, self._expiry)
 
     def _expiry(self) -> dict[str, str]:
         return {"N": str(int((self._clock() + self._retention).timestamp()))}
-
-    def _put(self, item: Item, condition: str = "") -> dict[str, Any]:
-        put: dict[str, Any] = {"TableName": self._table.name, "Item": dict(item)}
-        if condition:
-            put["ConditionExpression"] = condition
-        return {"Put": put}
-
-    def _update(self, pk: str, sk: str, expression: str, condition: str, **more: Any) -> dict[str, Any]:
-        return {
-            "Update": {
-                "TableName": self._table.name,
-                "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
-                "UpdateExpression": expression,
-                "ConditionExpression": condition,
-                **more,
-            }
-        }
 
     def create_run(self, run: Run, audit_data: Mapping[str, Any] | None = None) -> None:
         """Store a new run and its audit entry."""
@@ -120,7 +103,7 @@ class DynamoRunStore:
             item["gsi2sk"] = {"S": _age(run)}
         data = request_data(run, audit_data)
         try:
-            self.ledger.append(run.tenant, "run.requested", run.id, data, items=[self._put(item, _NEW)])
+            self.ledger.append(run.tenant, "run.requested", run.id, data, items=[self._table.putting(item, _NEW)])
         except ConditionFailed as error:
             raise RunExistsError(f"There is a run {run.id} already.") from error
 
@@ -139,7 +122,7 @@ class DynamoRunStore:
         """Return a page of runs."""
         below = key_of(cursor) if cursor else ""
         items = list(self._table.query(_runs(tenant), below=below, newest_first=True, limit=limit + 1))
-        return _page([_run(item) for item in items], [item["sk"]["S"] for item in items], limit)
+        return page_of([_run(item) for item in items], [item["sk"]["S"] for item in items], limit)
 
     def transition(
         self,
@@ -173,7 +156,7 @@ class DynamoRunStore:
             elif to is RunStatus.RUNNING:
                 change += ", gsi2pk = :live, gsi2sk = :age"
                 values |= {":live": {"S": LIVE}, ":age": {"S": _age(run)}}
-            item = self._update(
+            item = self._table.updating(
                 _runs(tenant),
                 run_id,
                 change,
@@ -185,7 +168,7 @@ class DynamoRunStore:
             self.ledger.append(tenant, action or f"run.{to}", run_id, data, items=[item])
             return after
 
-        return self._optimistically(f"the run {run_id}", attempt)
+        return optimistically(f"the run {run_id}", attempt)
 
     def request_cancel(self, tenant: str, run_id: str) -> Run:
         """Mark a run as to be cancelled, with its audit entry."""
@@ -196,7 +179,7 @@ class DynamoRunStore:
                 raise TransitionError(f"The run {run_id} has ended already: it is {run.status}.")
             if run.cancel_requested:
                 return run
-            item = self._update(
+            item = self._table.updating(
                 _runs(tenant),
                 run_id,
                 "SET cancel_requested = :true",
@@ -210,19 +193,7 @@ class DynamoRunStore:
             self.ledger.append(tenant, "run.cancel_requested", run_id, {"status": str(run.status)}, items=[item])
             return replace(run, cancel_requested=True)
 
-        return self._optimistically(f"the run {run_id}", attempt)
-
-    def _optimistically(self, what: str, attempt: Callable[[], Run]) -> Run:
-        """Read, decide and write again while others write in between."""
-        try:
-            for retry in stamina.retry_context(
-                on=ConditionFailed, attempts=10, timeout=10.0, wait_initial=0.01, wait_max=0.5, wait_jitter=0.05
-            ):
-                with retry:
-                    return attempt()
-        except ConditionFailed as error:
-            raise StoreUnavailableError(f"Others kept changing {what}; nothing was changed, try again.") from error
-        raise AssertionError("unreachable: the loop returns or raises")
+        return optimistically(f"the run {run_id}", attempt)
 
     def set_progress(self, tenant: str, run_id: str, progress: Mapping[str, Any]) -> None:
         """Replace keys of the progress, in one write."""
@@ -316,41 +287,27 @@ class DynamoRunStore:
 
     def put_repair(self, tenant: str, run_id: str, repair: Repair) -> None:
         """Store a repair and its audit entry."""
-        document = dump_json(repair)
-        check_size(f"The repair {repair.id}", len(document))
-        sk = f"REPAIR#{repair.id}"
-        old = self._table.get(_parts(tenant, run_id), sk)
-        if old and _repair(old).repair == repair:
-            return
-        created = old["created_at"]["S"] if old else self._clock().isoformat(timespec="milliseconds")
-        item = {
-            **self._part(tenant, run_id, sk, document),
-            "run_id": {"S": run_id},
-            "created_at": {"S": created},
-            "gsi1pk": {"S": f"{tenant}#REPAIRS"},
-            "gsi1sk": {"S": repair.id},
-        }
-        action = f"repair.{repair.status}"
-        self.ledger.append(tenant, action, repair.id, repair_data(run_id, repair), items=[self._put(item)])
+        self._repairs.put(tenant, run_id, repair)
 
     def list_repairs(self, tenant: str, run_id: str) -> list[Repair]:
         """Return a run's repairs."""
-        return [_repair(item).repair for item in self._table.query(_parts(tenant, run_id), prefix="REPAIR#")]
+        return self._repairs.of_run(tenant, run_id)
 
     def get_repair(self, tenant: str, repair_id: str) -> RepairRecord | None:
         """Return a repair; one stored a moment ago may not be found yet, but what is found is as it is now."""
-        for found in self._table.query(f"{tenant}#REPAIRS", index="gsi1", prefix=repair_id):
-            if found["gsi1sk"]["S"] == repair_id:
-                item = self._table.get(found["pk"]["S"], found["sk"]["S"])
-                return _repair(item) if item else None
-        return None
+        return self._repairs.get(tenant, repair_id)
 
     def list_all_repairs(self, tenant: str, limit: int = 20, cursor: str | None = None) -> Page[RepairRecord]:
-        """Return a page of repairs, newest first by their ids (UUID version 7)."""
-        below = key_of(cursor) if cursor else ""
-        found = self._table.query(f"{tenant}#REPAIRS", index="gsi1", below=below, newest_first=True, limit=limit + 1)
-        items = list(found)
-        return _page([_repair(item) for item in items], [item["gsi1sk"]["S"] for item in items], limit)
+        """Return a page of repairs, newest run first, as their ids begin with its time."""
+        return self._repairs.page(tenant, limit, cursor)
+
+    def review_repair(self, tenant: str, repair_id: str, review: Review) -> RepairRecord:
+        """Store a person's word on a repair, its count and its audit entry, all or none."""
+        return self._repairs.review(tenant, repair_id, review, lambda run_id: self._existing(tenant, run_id).project)
+
+    def tallies(self, tenant: str) -> list[Tally]:
+        """Return what people said of repairs, counted."""
+        return self._repairs.tallies(tenant)
 
     def put_chunk(self, tenant: str, run_id: str, pass_no: int, chunk: Mapping[str, Any]) -> None:
         """Store a chunk's summary."""
@@ -424,11 +381,3 @@ def _run(item: Item) -> Run:
         cancel_requested=item["cancel_requested"]["BOOL"],
         progress={key: json.loads(value["S"]) for key, value in item["progress"]["M"].items()},
     )
-
-
-def _repair(item: Item) -> RepairRecord:
-    return RepairRecord(item["run_id"]["S"], item["created_at"]["S"], load_json(Repair, item["document"]["S"]))
-
-
-def _page(items: Sequence[Any], keys: Sequence[str], limit: int) -> Page[Any]:
-    return Page(tuple(items[:limit]), cursor_after(keys[limit - 1]) if len(items) > limit else None)

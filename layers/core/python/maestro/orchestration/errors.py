@@ -64,6 +64,12 @@ class TransitionError(ConflictError):
     code: ClassVar[str] = "run_status_conflict"
 
 
+class ReviewError(ConflictError):
+    """A repair is not one that a person can approve or reject."""
+
+    code: ClassVar[str] = "repair_not_accepted"
+
+
 class CursorError(RequestError):
     """A page's cursor is not one that this list gave."""
 

@@ -16,6 +16,7 @@ from maestro.healing.candidates import proposed
 from maestro.healing.combine import squash
 from maestro.healing.diagnosis import diagnose, healable, lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
+from maestro.healing.feedback import pattern, weighed
 from maestro.healing.judge import Judgement, Policy, judge
 from maestro.model import (
     Candidate,
@@ -31,7 +32,7 @@ from maestro.model import (
     load_json,
 )
 from maestro.orchestration.errors import NotFoundError
-from maestro.orchestration.naming import pass_key
+from maestro.orchestration.naming import pass_key, repair_id
 from maestro.orchestration.orders import Desk, ExperimentAnswer, ExperimentOrder, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sources import Sources
@@ -112,7 +113,8 @@ class HealingSteps:
                     return {**out, **self._ask(run, state, key, base, config, found, asked)}
             failure = diagnose(found, project, run.changes)
             allowed = healable(failure, project) & set(config.healing.strategies)
-            found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES)
+            said = self._said(run, failure)
+            found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES, said=said)
             candidates = list(found_out.candidates)
         if memory.round == 1:
             memory = replace(memory, first=failure)
@@ -166,8 +168,8 @@ class HealingSteps:
             )
         self.blobs.put(_round_key(key, memory.round) + "/rejected.json", dump_json(list(verdict.rejected), list[str]))
         best = verdict.repair or memory.best
-        if best is not None:
-            best = replace(best, failures=(memory.first.id,))
+        if verdict.repair is not None:
+            best = replace(verdict.repair, id=repair_id(run.id, verdict.repair.id), failures=(memory.first.id,))
         if verdict.verdict == "progressed" and memory.round < config.healing.max_attempts and not run.cancel_requested:
             self._remember(key, self._further(memory, verdict, candidates, answers, best))
             return _judged(state, "progressed", memory.round + 1)
@@ -293,7 +295,12 @@ class HealingSteps:
             flaky=frozenset(case.id for case in read_verdict(self.blobs, run.tenant, run.id, pass_no).flaky),
             rounds=memory.kept,
             history=memory.history,
+            said=self._said(run, memory.failure),
         )
+
+    def _said(self, run: Run, failure: Failure) -> dict[str, tuple[float, float]]:
+        """Return what the tenant's people said of repairs, as it counts for this failure."""
+        return weighed(self.runs.tallies(run.tenant), run.project, pattern(failure))
 
     def _suite_results(self, run: Run, pass_no: int, suite: str) -> tuple[CaseResult, ...]:
         found = read_verdict(self.blobs, run.tenant, run.id, pass_no)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from maestro.aggregation.statistics import FileStatistics
 from maestro.audit import InMemoryLedger, Ledger
-from maestro.model import Failure, Repair, Run, RunStatus, dump, dump_json
+from maestro.model import Failure, Repair, Review, Run, RunStatus, Tally, dump, dump_json
 from maestro.orchestration.errors import BlobNotFoundError, NotFoundError, RunExistsError, TransitionError
 from maestro.orchestration.ports import KeyRecord, LiveRun, Page, RepairRecord
 from maestro.orchestration.records import (
@@ -19,9 +19,15 @@ from maestro.orchestration.records import (
     key_of,
     milliseconds,
     moved,
+    moved_counts,
     now,
     repair_data,
     request_data,
+    review_data,
+    reviewable,
+    said_already,
+    tally_key,
+    tally_order,
     transition_data,
 )
 
@@ -39,6 +45,7 @@ class InMemoryRunStore:
         self._streamed: dict[_Key, tuple[float, str]] = {}
         self._failures: dict[_Key, dict[tuple[int, str], Failure]] = {}
         self._repairs: dict[_Key, RepairRecord] = {}  # by tenant and repair id
+        self._tallies: dict[str, dict[tuple[str, str, str, str], dict[str, int]]] = {}
         self._chunks: dict[_Key, dict[tuple[int, str], dict[str, Any]]] = {}
         self._statistics: dict[_Key, dict[str, FileStatistics]] = {}
         self._counters: dict[_Key, dict[str, int]] = {}
@@ -177,7 +184,7 @@ class InMemoryRunStore:
                 return
             self.ledger.append(tenant, f"repair.{repair.status}", repair.id, repair_data(run_id, repair))
             created = old.created_at if old else self._clock().isoformat(timespec="milliseconds")
-            self._repairs[tenant, repair.id] = RepairRecord(run_id, created, repair)
+            self._repairs[tenant, repair.id] = RepairRecord(run_id, created, repair, old.review if old else None)
 
     def list_repairs(self, tenant: str, run_id: str) -> list[Repair]:
         """Return a run's repairs."""
@@ -190,6 +197,27 @@ class InMemoryRunStore:
     def list_all_repairs(self, tenant: str, limit: int = 20, cursor: str | None = None) -> Page[RepairRecord]:
         """Return a page of repairs."""
         return _page({id_: record for (of, id_), record in self._repairs.items() if of == tenant}, limit, cursor)
+
+    def review_repair(self, tenant: str, repair_id: str, review: Review) -> RepairRecord:
+        """Store a person's word on a repair, and count it."""
+        with self._lock:
+            record = reviewable(self._repairs.get((tenant, repair_id)), repair_id)
+            if said_already(record, review):
+                return record
+            key = tally_key(self._existing(tenant, record.run_id).project, record.repair)
+            self.ledger.append(tenant, f"review.{review.word}", repair_id, review_data(record, review))
+            counts = self._tallies.setdefault(tenant, {}).setdefault(key, {"right": 0, "wrong": 0})
+            _add(counts, moved_counts(record.review, review))
+            after = self._repairs[tenant, repair_id] = replace(record, review=review)
+            return after
+
+    def tallies(self, tenant: str) -> list[Tally]:
+        """Return what people said of repairs, counted."""
+        with self._lock:
+            found = [
+                Tally(*key, counts["right"], counts["wrong"]) for key, counts in self._tallies.get(tenant, {}).items()
+            ]
+        return sorted(found, key=tally_order)
 
     def put_chunk(self, tenant: str, run_id: str, pass_no: int, chunk: Mapping[str, Any]) -> None:
         """Store a chunk's summary."""

@@ -23,6 +23,11 @@ def environment_key(tenant: str, digest: str) -> str:
     return f"{tenant}/environments/{digest}.tar.gz"
 
 
+def repair_id(run_id: str, content: str) -> str:
+    """Return the id of a run's repair: it sorts by the run's time, and differs between runs and by its content."""
+    return run_id.replace("-", "")[:12] + hashlib.sha256(f"{run_id} {content}".encode()).hexdigest()[:12]
+
+
 def slug(name: str) -> str:
     """Turn a suite's name into one safe path component that differs for different names."""
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:60]

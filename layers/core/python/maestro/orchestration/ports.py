@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from maestro.aggregation.statistics import FileStatistics
-from maestro.model import Failure, Repair, Run, RunStatus
+from maestro.model import Failure, Repair, Review, Run, RunStatus, Tally
 
 T = TypeVar("T")
 
@@ -21,11 +21,12 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class RepairRecord:
-    """A stored repair, with its run and when it was first stored (ISO 8601, UTC)."""
+    """A stored repair, with its run, when it was first stored (ISO 8601, UTC), and what a person said of it."""
 
     run_id: str
     created_at: str
     repair: Repair
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,10 @@ class RunStore(Protocol):
         ...
 
     def put_repair(self, tenant: str, run_id: str, repair: Repair) -> None:
-        """Store a repair, audited as ``repair.{status}``; storing the same one again does nothing."""
+        """Store a repair, audited as ``repair.{status}``; storing the same one again does nothing.
+
+        What a person said of it stays.
+        """
         ...
 
     def list_repairs(self, tenant: str, run_id: str) -> list[Repair]:
@@ -144,7 +148,25 @@ class RunStore(Protocol):
         ...
 
     def list_all_repairs(self, tenant: str, limit: int = 20, cursor: str | None = None) -> Page[RepairRecord]:
-        """Return a page of the tenant's repairs, newest first; raises ``CursorError``."""
+        """Return a page of the tenant's repairs, newest first by id; raises ``CursorError``."""
+        ...
+
+    def review_repair(self, tenant: str, repair_id: str, review: Review) -> RepairRecord:
+        """Store a person's word on a repair and count it in :meth:`tallies`, audited as ``review.{word}``.
+
+        The same word for the same reason again does nothing; another word takes the first one's place in the counts.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such repair, or its run is gone.
+        ReviewError
+            If the repair did not survive the proof, so there is nothing to approve or reject.
+        """
+        ...
+
+    def tallies(self, tenant: str) -> list[Tally]:
+        """Return what the tenant's people said of repairs, counted; sorted by project, strategy, generator, pattern."""
         ...
 
     def put_chunk(self, tenant: str, run_id: str, pass_no: int, chunk: Mapping[str, Any]) -> None:

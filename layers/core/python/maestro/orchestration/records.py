@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from maestro.model import Repair, Run, RunStatus
-from maestro.orchestration.errors import CursorError, ItemTooLargeError, TransitionError
+from maestro.model import Repair, RepairStatus, Review, Run, RunStatus, Tally, Word
+from maestro.orchestration.errors import CursorError, ItemTooLargeError, NotFoundError, ReviewError, TransitionError
+from maestro.orchestration.ports import RepairRecord
 
 MAX_ITEM = 390_000  # bytes; DynamoDB takes 400 KB with keys and attribute names
 _FIELDS = frozenset(("started_at", "ended_at", "totals", "code"))
@@ -84,6 +85,49 @@ def repair_data(run_id: str, repair: Repair) -> dict[str, Any]:
         "gates": {name: gate.passed for name, gate in repair.proof.items()},
         "patch_sha256": hashlib.sha256(repair.patch.encode("utf-8", "surrogatepass")).hexdigest(),
     }
+
+
+def review_data(record: RepairRecord, review: Review) -> dict[str, Any]:
+    """Return what the audit trail keeps of a person's word."""
+    return {
+        "run": record.run_id,
+        "word": str(review.word),
+        "before": str(record.review.word) if record.review else "",
+        "reason": review.reason,
+        "by": review.by,
+    }
+
+
+def reviewable(record: RepairRecord | None, repair_id: str) -> RepairRecord:
+    """Return the record where a person may say something of it; raises ``NotFoundError`` or ``ReviewError``."""
+    if record is None:
+        raise NotFoundError(f"There is no repair {repair_id}.")
+    if record.repair.status is not RepairStatus.ACCEPTED:
+        raise ReviewError(f"The repair {repair_id} did not survive the proof: nothing was changed by it.")
+    return record
+
+
+def said_already(record: RepairRecord, review: Review) -> bool:
+    """Whether a person said this of the repair before, for this reason."""
+    return record.review is not None and (record.review.word, record.review.reason) == (review.word, review.reason)
+
+
+def moved_counts(before: Review | None, after: Review) -> dict[str, int]:
+    """Return by how much a person's word changes ``right`` and ``wrong``; nothing where it says the same as before."""
+    if before is not None and before.word is after.word:
+        return {}
+    side = {Word.APPROVED: "right", Word.REJECTED: "wrong"}
+    return {side[after.word]: 1} | ({side[before.word]: -1} if before is not None else {})
+
+
+def tally_key(project: str, repair: Repair) -> tuple[str, str, str, str]:
+    """Return what a word on a repair counts for: project, strategy, generator, pattern."""
+    return project, str(repair.strategy), repair.generator, repair.pattern
+
+
+def tally_order(tally: Tally) -> tuple[str, str, str, str]:
+    """Return by what tallies are sorted."""
+    return tally.project, tally.strategy, tally.generator, tally.pattern
 
 
 def milliseconds(timestamp: str) -> int:

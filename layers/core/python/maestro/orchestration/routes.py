@@ -10,9 +10,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from maestro.audit import export, verify
-from maestro.model import Outcome, Run, dump
+from maestro.model import Outcome, Review, Run, Word, dump
 from maestro.orchestration.context import Context
 from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.intake import now
 from maestro.orchestration.keys import Principal
 from maestro.orchestration.reading import Reading
 
@@ -39,6 +40,14 @@ class RunRequest(BaseModel):
     heal: bool = True
     suites: Annotated[list[str], Field(max_length=100)] = []
     changes: Annotated[list[dict[str, Any]], Field(max_length=50, description="recent commits, newest first")] = []
+
+
+class ReviewRequest(BaseModel):
+    """Why a repair is approved or rejected, for whoever reads it later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 class RunView(BaseModel):
@@ -197,7 +206,16 @@ def add_results(app: APIGatewayHttpResolver, caller: Caller) -> None:
             return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, json.dumps(caller.reading.document(run)))
         return Response(HTTPStatus.SEE_OTHER, headers={"Location": caller.reading.report_url(run, format)}, body="")
 
-    @app.get("/v1/repairs", summary="The repairs of all runs, newest first", tags=["Results"])
+    @app.get("/v1/statistics", summary="Totals of the tenant", tags=["Results"])
+    def statistics() -> dict[str, int]:
+        return dict(context.runs.counters(caller.principal("runs:read").tenant))
+
+
+def add_repairs(app: APIGatewayHttpResolver, caller: Caller) -> None:
+    """Add the routes of repairs, and of what people say of them."""
+    context = caller.context
+
+    @app.get("/v1/repairs", summary="The repairs of all runs, newest run first", tags=["Repairs"])
     def all_repairs(
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20, cursor: Annotated[str | None, Query()] = None
     ) -> Page:
@@ -205,9 +223,18 @@ def add_results(app: APIGatewayHttpResolver, caller: Caller) -> None:
         page = context.runs.list_all_repairs(who.tenant, limit, cursor)
         return Page(items=[dump(r) for r in page.items], cursor=page.cursor)
 
-    @app.get("/v1/statistics", summary="Totals of the tenant", tags=["Results"])
-    def statistics() -> dict[str, int]:
-        return dict(context.runs.counters(caller.principal("runs:read").tenant))
+    def review(repair_id: str, word: Word, request: ReviewRequest | None) -> dict[str, Any]:
+        who = caller.principal("repairs:write")
+        said = Review(word, at=now(), by=who.key_id, reason=request.reason if request else "")
+        return dict(dump(context.runs.review_repair(who.tenant, repair_id, said)))
+
+    @app.post("/v1/repairs/<repair_id>/approve", summary="Say that a repair is right", tags=["Repairs"])
+    def approve(repair_id: Annotated[str, Path()], request: ReviewRequest | None = None) -> dict[str, Any]:
+        return review(repair_id, Word.APPROVED, request)
+
+    @app.post("/v1/repairs/<repair_id>/reject", summary="Say that a repair is wrong", tags=["Repairs"])
+    def reject(repair_id: Annotated[str, Path()], request: ReviewRequest | None = None) -> dict[str, Any]:
+        return review(repair_id, Word.REJECTED, request)
 
 
 def add_audit(app: APIGatewayHttpResolver, caller: Caller) -> None:

@@ -1,14 +1,20 @@
 """One DynamoDB table as the stores use it: a low-level client, ``pk`` and ``sk``, errors in our words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import stamina
+
+from maestro.audit import ConditionFailed
 from maestro.orchestration.errors import StoreUnavailableError
+from maestro.orchestration.ports import Page
+from maestro.orchestration.records import cursor_after
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+T = TypeVar("T")
 Item = Mapping[str, Any]  # attribute name -> {"S": ...}, {"N": ...}, ...
 
 _LATER = frozenset(
@@ -65,6 +71,20 @@ class Table:
             return False
         return True
 
+    def putting(self, item: Item, condition: str = "") -> dict[str, Any]:
+        """Return the part of a transaction that stores an item."""
+        put: dict[str, Any] = {"TableName": self.name, "Item": dict(item)}
+        if condition:
+            put["ConditionExpression"] = condition
+        return {"Put": put}
+
+    def updating(self, pk: str, sk: str, expression: str, condition: str = "", **more: Any) -> dict[str, Any]:
+        """Return the part of a transaction that changes an item; ``more`` as for :meth:`update`."""
+        if condition:
+            more["ConditionExpression"] = condition
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        return {"Update": {"TableName": self.name, "Key": key, "UpdateExpression": expression, **more}}
+
     def query(
         self,
         pk: str,
@@ -113,3 +133,21 @@ class Table:
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def optimistically(what: str, attempt: Callable[[], T]) -> T:
+    """Read, decide and write again while others write in between; raises ``StoreUnavailableError``."""
+    try:
+        for retry in stamina.retry_context(
+            on=ConditionFailed, attempts=10, timeout=10.0, wait_initial=0.01, wait_max=0.5, wait_jitter=0.05
+        ):
+            with retry:
+                return attempt()
+    except ConditionFailed as error:
+        raise StoreUnavailableError(f"Others kept changing {what}; nothing was changed, try again.") from error
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def page_of(items: Sequence[T], keys: Sequence[str], limit: int) -> Page[T]:
+    """Return the first ``limit`` items as a page; the sort key of its last one is the cursor where there are more."""
+    return Page(tuple(items[:limit]), cursor_after(keys[limit - 1]) if len(items) > limit else None)
