@@ -87,14 +87,16 @@ def size(patch: str) -> int:
     return sum(line[:1] in "+-" and not line.startswith(("+++", "---")) for line in patch.splitlines() if line)
 
 
-def _preference(judged: _Judged) -> tuple[bool, int, int, float, str]:
+def preference(candidate: Candidate, left: int) -> tuple[bool, int, int, float, str]:
     """Adaptation before workaround, then what leaves less failing, then the smaller diff, then the likelier.
 
     A session or file that runs now shows its tests: a pin with which most of them fail has only moved the trouble.
     """
-    candidate = judged.candidate
-    left = sum(result.outcome.bad for result in judged.trial.suite or judged.trial.target)
     return (candidate.workaround, left, size(candidate.patch), -candidate.prior, candidate.id)
+
+
+def _preference(judged: _Judged) -> tuple[bool, int, int, float, str]:
+    return preference(judged.candidate, sum(r.outcome.bad for r in judged.trial.suite or judged.trial.target))
 
 
 def judge(  # noqa: PLR0917 - the order that the contract states
@@ -172,7 +174,7 @@ def _one(  # noqa: PLR0917 - as judge
     materialise_after: Callable[[Candidate], Path],
     policy: Policy,
 ) -> _Judged:
-    green = _green(failure, candidate, trial)
+    green = green_tests(failure, candidate, trial)
     rest = grouping.group(trial.target, failure.suite)
     following = rest[0] if rest else None
     if not green and (following is None or any(f.signature == failure.signature for f in rest)):
@@ -189,7 +191,7 @@ def _one(  # noqa: PLR0917 - as judge
     return _Judged(candidate, trial, green, results, following)
 
 
-def _green(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, ...]:
+def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, ...]:
     """Return the ids that a trial made green: those of the failure, and single tests of a file that collects now."""
     found: dict[str, None] = {}
     ids = {result.id for result in trial.target}

@@ -105,3 +105,9 @@ class SuiteUnknownError(RequestError):
     """A run was asked for a suite that the project does not have."""
 
     code: ClassVar[str] = "suite_unknown"
+
+
+class OvertakenError(OrchestrationError):
+    """A trial stops, because a candidate that would be preferred is proven."""
+
+    code: ClassVar[str] = "trial_overtaken"

@@ -30,7 +30,7 @@ from maestro.model import (
     failing,
     load_json,
 )
-from maestro.orchestration.errors import OrderError, WrongTenantError
+from maestro.orchestration.errors import OrderError, OvertakenError, WrongTenantError
 from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import (
     ChunkOrder,
@@ -45,7 +45,7 @@ from maestro.orchestration.orders import (
     summary,
 )
 from maestro.orchestration.transfer import Transfer
-from maestro.orchestration.trials import MARGIN_SECONDS, Bench
+from maestro.orchestration.trials import MARGIN_SECONDS, Bench, Racer
 from maestro.registry import (
     BundleError,
     Environment,
@@ -172,6 +172,14 @@ class Sandbox:
         )
 
     def _try(self, order: TrialOrder, deadline: float) -> Trial:
+        racer = Racer(order.race, self.transfer)
+        try:
+            racer.look()
+            return self._tried(order, racer, deadline)
+        except OvertakenError as error:
+            return Trial(candidate=order.candidate, status=TrialStatus.CANCELLED, detail=str(error))
+
+    def _tried(self, order: TrialOrder, racer: Racer, deadline: float) -> Trial:
         with self._tree(order.source) as tree, Workspace(tree) as workspace:
             try:
                 workspace.apply(order.patch)
@@ -186,12 +194,14 @@ class Sandbox:
                 environment = self._environment(suite, workspace.source, order.archive)
             except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline)
+            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline, racer)
             trial = bench.prove()
             if not trial.repeats:
                 return trial
             with self._tree(order.origin or order.source) as before:
-                return replace(trial, mutation=bench.mutants(before, trial))
+                trial = replace(trial, mutation=bench.mutants(before, trial))
+                racer.finish(order, trial, before, workspace.source)
+                return trial
 
     def _adapter(self, suite: Suite) -> Adapter:
         if suite.adapter not in self._adapters:

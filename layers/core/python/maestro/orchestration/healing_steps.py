@@ -4,8 +4,8 @@ One heal goes round Diagnose, Try Candidates and Judge with the patch kept so fa
 object in the bucket. Combine and Confirm work on all heals of a pass.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from maestro.config import Config, load_config
 from maestro.healing.base import Project
 from maestro.healing.candidates import proposed
-from maestro.healing.combine import squash
 from maestro.healing.diagnosis import diagnose, healable, lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
 from maestro.healing.feedback import pattern, weighed
@@ -33,8 +32,9 @@ from maestro.model import (
 )
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key, repair_id
-from maestro.orchestration.orders import Desk, ExperimentAnswer, ExperimentOrder, TrialOrder
+from maestro.orchestration.orders import URL_SECONDS, Desk, ExperimentAnswer, ExperimentOrder, Race, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
+from maestro.orchestration.sifting import laid_out, sifted, stacked
 from maestro.orchestration.sources import Sources
 from maestro.orchestration.steps import (
     State,
@@ -45,7 +45,6 @@ from maestro.orchestration.steps import (
     read_patch,
 )
 from maestro.orchestration.verdicts import read_verdict
-from maestro.registry import Workspace
 
 MAX_CANDIDATES = 8
 REPEATS = 3
@@ -103,7 +102,7 @@ class HealingSteps:
         if run.cancel_requested:
             return out
         base = read_patch(self.blobs, run.tenant, run.id, state["pass"])
-        with self.sources.checkout(run.source, base, *memory.patches) as tree:
+        with self.sources.checkout(run.source, base) as before, laid_out(before, *memory.patches) as tree:
             config = load_config(tree)
             project = self._project(run, state["pass"], tree, config, memory.failure.suite)
             found = memory.failure
@@ -115,35 +114,59 @@ class HealingSteps:
             allowed = healable(failure, project) & set(config.healing.strategies)
             said = self._said(run, failure)
             found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES, said=said)
-            candidates = list(found_out.candidates)
+            policy = self._policy(run, state["pass"], config, memory)
+            wholes, refused = sifted(failure, found_out.candidates, before, memory.patches, policy)
         if memory.round == 1:
             memory = replace(memory, first=failure)
             self.runs.put_failures(run.tenant, run.id, state["pass"], [failure])
-        self._remember(key, replace(memory, failure=failure, notes=found_out.notes))
+        memory = replace(memory, failure=failure, notes=found_out.notes)
+        self._remember(key, memory)
+        candidates = [c for c in found_out.candidates if c.id in wholes]
         self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
-        desk, source = Desk(self.blobs), order_source(self.blobs, run, base, *memory.patches)
-        before = tuple(memory.results or self._suite_results(run, state["pass"], failure.suite))
-        archive = read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite)
-        for candidate in candidates:
-            order = TrialOrder(
-                source=source,
-                origin=order_source(self.blobs, run, base) if memory.patches else None,
-                origin_results=tuple(self._suite_results(run, state["pass"], failure.suite)) if memory.patches else (),
-                candidate=candidate.id,
-                patch=candidate.patch,
-                suite=failure.suite,
-                tests=failure.tests,
-                before=before,
-                repeats=REPEATS,
-                seconds=TRIAL_SECONDS,
-                archive=archive,
-                stress=stress(failure),
-            )
-            out["candidates"].append(desk.issue(_trial_key(key, memory.round, candidate), order))
+        self.blobs.put(_round_key(key, memory.round) + "/refused.json", dump_json(refused, list[str]))
+        out["candidates"] = self._order_trials(run, state, key, memory, base, candidates, wholes, policy)
         out["count"] = len(candidates)
         tried = f"round {memory.round}, {len(candidates)} candidates" if candidates else "nothing to try"
         self._show(run, failure, tried)
         return out
+
+    def _order_trials(  # noqa: PLR0917 - what the orders are made of
+        self,
+        run: Run,
+        state: Mapping[str, Any],
+        key: str,
+        memory: Memory,
+        base: str,
+        candidates: Sequence[Candidate],
+        wholes: Mapping[str, Candidate],
+        policy: Policy,
+    ) -> list[dict[str, str]]:
+        """Order a trial of each candidate; ``wholes`` holds each with all that its repair would be as its patch."""
+        failure = memory.failure
+        own = tuple(self._suite_results(run, state["pass"], failure.suite))
+        order = TrialOrder(
+            source=order_source(self.blobs, run, base, *memory.patches),
+            origin=order_source(self.blobs, run, base) if memory.patches else None,
+            origin_results=own if memory.patches else (),
+            candidate="",
+            patch="",
+            suite=failure.suite,
+            tests=failure.tests,
+            before=memory.results or own,
+            repeats=REPEATS,
+            seconds=TRIAL_SECONDS,
+            archive=read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite),
+            stress=stress(failure),
+        )
+        mark = _round_key(key, memory.round) + "/proven.json"
+        urls = (self.blobs.presign_get(mark, URL_SECONDS), self.blobs.presign_put(mark, URL_SECONDS))
+        desk = Desk(self.blobs)
+        issued = []
+        for candidate in candidates:
+            race = Race(*urls, failure, wholes[candidate.id], tuple(policy.flaky), policy.history)
+            asked = replace(order, candidate=candidate.id, patch=candidate.patch, race=race)
+            issued.append(desk.issue(_trial_key(key, memory.round, candidate), asked))
+        return issued
 
     def judge(self, state: Mapping[str, Any]) -> State:
         """Let the round's trials pass the proof gates; keep a repair, keep progress, or give up."""
@@ -152,21 +175,26 @@ class HealingSteps:
         config = load_stored_config(self.blobs, run.tenant, run.id, state["pass"])
         listed = _round_key(key, memory.round) + "/candidates.json"
         candidates = load_json(list[Candidate], self.blobs.get(listed)) if self.blobs.exists(listed) else []
+        noted = _round_key(key, memory.round) + "/refused.json"
+        refused = load_json(list[str], self.blobs.get(noted)) if self.blobs.exists(noted) else []
         answers = {c.id: self._trial(key, memory.round, c) for c in candidates}
         base = read_patch(self.blobs, run.tenant, run.id, state["pass"])
         with ExitStack() as stack:
             before = stack.enter_context(self.sources.checkout(run.source, base))
-            whole = {c.id: replace(c, patch=_stacked(before, memory, c)) for c in candidates if _ran(answers[c.id])}
+            whole = {
+                c.id: replace(c, patch=stacked(before, memory.patches, c)) for c in candidates if _ran(answers[c.id])
+            }
             verdict = judge(
                 memory.failure,
                 [whole.get(c.id, c) for c in candidates],
                 [t for t in answers.values() if t is not None],
                 self._suite_results(run, state["pass"], memory.failure.suite),
                 before,
-                lambda c: stack.enter_context(_laid_out(before, c.patch)),
+                lambda c: stack.enter_context(laid_out(before, c.patch)),
                 self._policy(run, state["pass"], config, memory),
             )
-        self.blobs.put(_round_key(key, memory.round) + "/rejected.json", dump_json(list(verdict.rejected), list[str]))
+        rejected = [*refused, *verdict.rejected]
+        self.blobs.put(_round_key(key, memory.round) + "/rejected.json", dump_json(rejected, list[str]))
         best = verdict.repair or memory.best
         if verdict.repair is not None:
             best = replace(verdict.repair, id=repair_id(run.id, verdict.repair.id), failures=(memory.first.id,))
@@ -177,10 +205,10 @@ class HealingSteps:
         if best is not None:
             self._show(run, memory.first, f"proven: {best.summary}")
             return _judged(state, "healed" if verdict.verdict == "healed" else "partly", memory.round)
-        why = _unhealed(memory, candidates, verdict.rejected)
+        why = _unhealed(memory, len(candidates), rejected)
         told = replace(memory.first, diagnosis={**memory.first.diagnosis, "unhealed": why})
         self.runs.put_failures(run.tenant, run.id, state["pass"], [told])
-        self._show(run, memory.first, "no repair survived the proof" if candidates else "nothing to try")
+        self._show(run, memory.first, "no repair survived the proof" if candidates or refused else "nothing to try")
         return _judged(state, "exhausted", memory.round)
 
     # ------------------------------------------------------------------ experiments
@@ -327,31 +355,20 @@ class HealingSteps:
         )
 
 
-@contextmanager
-def _laid_out(tree: Path, patch: str) -> Iterator[Path]:
-    with Workspace(tree) as workspace:
-        workspace.apply(patch)
-        yield workspace.source
-
-
-def _unhealed(memory: Memory, candidates: Sequence[Candidate], rejected: Sequence[str]) -> str:
+def _unhealed(memory: Memory, tried: int, rejected: Sequence[str]) -> str:
     """Say in words why a failure has no repair."""
     if memory.first.regression:
         return "A defect of the product is for people to mend: nothing was tried that could hide it."
-    if candidates:
-        first = f" The first: {rejected[0][:400]}" if rejected else ""
-        return f"{len(candidates)} candidates were tried, and none survived the proof.{first}"
+    if rejected:
+        first = f"The first: {rejected[0][:400]}"
+        untried = f", {len(rejected) - tried} of them refused before a trial" if len(rejected) > tried else ""
+        return f"{len(rejected)} candidates were made{untried}, and none survived the proof. {first}"
     kept = f"After {', '.join(memory.kept)}: " if memory.kept else ""
     return kept + ("; ".join(memory.notes)[:600] if memory.notes else "No strategy knows a repair for this cause.")
 
 
 def _ran(trial: Trial | None) -> bool:
     return trial is not None and trial.status is TrialStatus.RAN
-
-
-def _stacked(before: Path, memory: Memory, candidate: Candidate) -> str:
-    """The candidate as one diff against the pass's source, with the changes kept in earlier rounds."""
-    return squash(before, [*memory.patches, candidate.patch]) if memory.patches else candidate.patch
 
 
 def _judged(state: Mapping[str, Any], verdict: str, round_no: int) -> State:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro.healing.experiments import Experiment, Observation
-from maestro.model import CaseResult, Collection, EnvironmentFacts, Suite, dump_json, load_json
+from maestro.model import Candidate, CaseResult, Collection, EnvironmentFacts, Failure, Suite, dump_json, load_json
 from maestro.orchestration.ports import BlobStore
 
 URL_SECONDS = 6 * 3600
@@ -71,6 +71,21 @@ class ChunkOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Race:
+    """The race of a round: presigned URLs of the one object in which a proven candidate leaves its mark.
+
+    ``candidate`` holds, as its patch, all that its repair would be; ``flaky`` the tests that are known to be.
+    """
+
+    get_url: str
+    put_url: str
+    failure: Failure
+    candidate: Candidate
+    flaky: tuple[str, ...] = ()
+    history: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrialOrder:
     """Try a candidate: run the failure's tests with it and, where they got better, the proof.
 
@@ -90,6 +105,7 @@ class TrialOrder:
     stress: tuple[Experiment, ...] = ()  # the runs that revealed what is flaky: each must come out clean
     origin: Source | None = None
     origin_results: tuple[CaseResult, ...] = ()
+    race: Race | None = None  # None: nobody else is trying
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,76 @@
-"""A trial in the sandbox: a candidate's tests, then the proof: repeats, the whole suite, mutants."""
+"""A trial in the sandbox: a candidate's tests, then the proof: repeats, the whole suite, mutants.
+
+Before each of these runs the trial looks whether a candidate that would be preferred is proven already.
+"""
 
 import hashlib
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro.adapters import Adapter
-from maestro.healing import mutation, mutation_trial
-from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, failing
+from maestro.healing import mutation, mutation_trial, racing
+from maestro.healing.judge import Policy
+from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, dump_json, failing, load_json
+from maestro.orchestration.errors import OvertakenError, TransferError
 from maestro.orchestration.experimenting import Laboratory
-from maestro.orchestration.orders import TrialOrder
+from maestro.orchestration.orders import Race, TrialOrder
+from maestro.orchestration.transfer import AbsentError, Transfer
 from maestro.registry import Environment, Workspace
+
+logger = logging.getLogger(__name__)
 
 # A suite that ran in less than this is tried whole at once: that costs less than a second start.
 WHOLE_SUITE_SECONDS = 8.0
 MARGIN_SECONDS = 10.0
 MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
 MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
+
+
+@dataclass(slots=True)
+class Racer:
+    """A candidate's view of its round's race. ``failing`` counts what fails with it, once its suite was run."""
+
+    race: Race | None
+    transfer: Transfer
+    failing: int | None = None
+
+    def look(self) -> None:
+        """Stop the trial if it cannot win any more.
+
+        Raises
+        ------
+        OvertakenError
+            If a candidate that would be preferred is proven.
+        """
+        if self.race is not None and racing.overtaken(self.race.candidate, self.failing, self._first(self.race)):
+            raise OvertakenError("another candidate, which would be preferred, was proven first")
+
+    def finish(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> None:
+        """Leave the mark if the trial proves its candidate, unless a better one has left it."""
+        if self.race is None:
+            return
+        baseline = order.origin_results if order.origin else order.before
+        policy = Policy(flaky=frozenset(self.race.flaky), history=self.race.history)
+        done = racing.proven(self.race.failure, self.race.candidate, trial, baseline, before, after, policy)
+        if done is None or racing.overtaken(done.candidate, done.left, self._first(self.race)):
+            return
+        try:
+            self.transfer.put(self.race.put_url, dump_json(done))
+        except TransferError as error:
+            logger.warning("The others of the round run on: %s", error)
+
+    def _first(self, race: Race) -> racing.Proven | None:
+        """Return who is proven. A race that cannot be seen is one without others: it costs time and nothing else."""
+        try:
+            return load_json(racing.Proven, self.transfer.get(race.get_url))
+        except AbsentError:
+            return None
+        except TransferError as error:
+            logger.warning("The trial goes on without a look at the others: %s", error)
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +83,16 @@ class Bench:
     environment: Environment
     tree: Path
     deadline: float  # a ``time.monotonic()`` value
+    racer: Racer
 
     def prove(self) -> Trial:
-        """Run the failure's tests and, where anything got better, the whole suite and the repeats."""
+        """Run the failure's tests and, where anything got better, the whole suite and the repeats.
+
+        Raises
+        ------
+        OvertakenError
+            If a candidate that would be preferred is proven meanwhile.
+        """
         order = self.order
         wanted = None if "<session>" in order.tests else order.tests
         at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
@@ -42,6 +102,7 @@ class Bench:
         if not _better(order, target):
             return trial
         whole = first if at_once else self._run(None)
+        self.racer.failing = sum(r.outcome.bad for r in whole)
         # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
         repeats = [_about(order.tests, self._run(wanted))] if len(target) <= MANY_TESTS else []
         repeats += [
@@ -71,6 +132,7 @@ class Bench:
         return mutation_trial.experiment(setting, self._run_mutant)
 
     def _run(self, tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
+        self.racer.look()
         with Workspace(self.tree, environment=self.environment) as workspace:
             done = self.adapter.run(
                 workspace,
@@ -87,6 +149,7 @@ class Bench:
     def _run_mutant(
         self, tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float
     ) -> tuple[CaseResult, ...]:
+        self.racer.look()
         with Workspace(tree, environment=self.environment) as workspace:
             if mutant is not None:
                 mutation.write(workspace.source, mutant)
@@ -101,6 +164,7 @@ class Bench:
         done: list[tuple[CaseResult, ...]] = []
         for experiment in self.order.stress:
             for _ in range(experiment.repeat):
+                self.racer.look()
                 in_time = time.monotonic() < self.deadline - MARGIN_SECONDS
                 done.append(_about(self.order.tests, place.once(experiment)[0]) if in_time else ())
         return done

@@ -1,0 +1,76 @@
+"""Which candidates are worth a sandbox, and which may stop because a better one is proven.
+
+Candidates of a round race. One that is proven leaves a mark; a candidate that could not win against it any more stops.
+What comes out is what would come out if all ran to their ends: only a candidate that the judge would pass over stops.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro.healing import proof
+from maestro.healing.judge import LAST_RESORTS, Policy, green_tests, preference
+from maestro.model import Candidate, CaseResult, Failure, Trial, TrialStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A candidate whose trial passed everything, and how many checks of the suite still fail with it."""
+
+    candidate: Candidate
+    left: int
+
+
+def refusal(failure: Failure, candidate: Candidate, before: Path, after: Path, policy: Policy) -> str:
+    """Say which gate refuses a candidate even if its trial makes all tests green; "" where none does.
+
+    ``before`` is the source as submitted, ``after`` the tree with the candidate's patch.
+    """
+    untried = Trial(candidate.id, TrialStatus.RAN)
+    gates = proof.prove(
+        failure, candidate, untried, (), before, after, protect=policy.protect, allow=policy.allow,
+        history=policy.history, gates=proof.STATIC_GATES,
+    )  # fmt: skip
+    return next((f"{name}: {gate.detail}" for name, gate in gates.items() if not gate.passed), "")
+
+
+def proven(  # noqa: PLR0917 - as judge
+    failure: Failure,
+    candidate: Candidate,
+    trial: Trial,
+    baseline: Sequence[CaseResult],
+    before: Path,
+    after: Path,
+    policy: Policy,
+) -> Proven | None:
+    """Return what a finished trial proves of a candidate that no static gate refuses; None where it is not all proven.
+
+    A last resort proves nothing here: the judge may hold it back in favour of others.
+    """
+    green = green_tests(failure, candidate, trial)
+    if candidate.generator in LAST_RESORTS or set(green) != set(failure.tests):
+        return None
+    gates = proof.prove(
+        failure, candidate, trial, baseline, before, after, tests=green, flaky=policy.flaky, history=policy.history,
+        gates=proof.RUN_GATES,
+    )  # fmt: skip
+    return Proven(candidate, left(trial)) if all(gate.passed for gate in gates.values()) else None
+
+
+def left(trial: Trial) -> int:
+    """Count what fails in a trial's suite."""
+    return sum(result.outcome.bad for result in trial.suite or trial.target)
+
+
+def overtaken(candidate: Candidate, failing: int | None, first: Proven | None) -> bool:
+    """Whether a candidate cannot win any more.
+
+    ``failing`` counts the checks of the suite that fail with it; None where the suite has not been run yet: it might
+    leave nothing failing. A workaround never overtakes an adaptation, whatever it leaves.
+    """
+    if first is None or first.candidate.id == candidate.id:
+        return False
+    return preference(first.candidate, first.left) < preference(candidate, failing or 0)
+
+
+__all__ = ["Proven", "left", "overtaken", "proven", "refusal"]
