@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from healing_core_trees import candidate, failure, two_trees
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import judge, racing
 from maestro.healing.judge import LAST_RESORTS, Policy
@@ -104,6 +104,7 @@ RUNNERS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RUNNERS, st.randoms())
 def test_whoever_finishes_first_the_judges_choice_wins(
     made: list[tuple[bool, int, int, float, bool]], chance: random.Random

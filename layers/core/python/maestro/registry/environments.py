@@ -17,7 +17,7 @@ from pathlib import Path
 import uv
 
 from maestro.model import EnvironmentFacts, EnvironmentSpec, dump, load
-from maestro.registry import editables, sandbox
+from maestro.registry import bytecode, editables, sandbox
 from maestro.registry.errors import EnvironmentBuildError, EnvironmentTimeoutError
 from maestro.registry.interpreters import Interpreter, InterpreterFinder
 from maestro.registry.requirements import Install, parse_install
@@ -26,6 +26,7 @@ _FORMAT = "4"  # changes whenever what is built from the same input changes
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "PKG-INFO", "meson.build", "CMakeLists.txt",
              "hatch.toml", "poetry.lock", "pdm.lock", "tox.ini")  # fmt: skip
 _QUERY = Path(__file__).parent / "guest" / "query.py"
+_COMPILING = Path(__file__).parent / "guest" / "compiling.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class EnvironmentBuilder:
     Parameters
     ----------
     cache
-        ``environments/{hash}``, ``uv`` (its cache) and ``pythons`` are made there.
+        ``environments/{hash}``, ``uv`` (its cache), ``pythons`` and ``bytecode`` are made there.
     network
         The operator's network settings (``settings.network_variables``): given to uv, never to tests.
     path
@@ -171,6 +172,7 @@ class EnvironmentBuilder:
         target = place / "venv" / "bin" / "python"
         if install.arguments:
             self._install(target, install, tree, place)
+        self._compile(target, python, place)
         facts = self._facts(name, target)
         roots: tuple[str, ...] = ()
         if install.project:
@@ -185,8 +187,7 @@ class EnvironmentBuilder:
         draft.rename(place / "environment.json")
 
     def _install(self, target: Path, install: Install, tree: Path, place: Path) -> None:
-        arguments = ["pip", "install", "--python", str(target), "--no-config", "--compile-bytecode",
-                     *install.at(tree)]  # fmt: skip
+        arguments = ["pip", "install", "--python", str(target), "--no-config", *install.at(tree)]
         try:
             self._uv(arguments, cwd=tree)
         except EnvironmentTimeoutError:
@@ -199,6 +200,21 @@ class EnvironmentBuilder:
             extra = {"SETUPTOOLS_SCM_PRETEND_VERSION": version, "PBR_VERSION": version}
             if place.exists():
                 self._uv(arguments, cwd=tree, extra=extra)
+
+    def _compile(self, target: Path, python: Interpreter, place: Path) -> None:
+        """Give the installed modules bytecode: from other environments, or else by compiling it."""
+
+        def build(files: Sequence[Path]) -> None:
+            listed = place / "compile.txt"
+            listed.write_text("\n".join(map(str, files)), "utf-8", "surrogateescape")
+            sandbox.run(
+                [str(target), "-I", "-S", str(_COMPILING), str(listed)], cwd=place, seconds=self._timeout,
+                environ={"PATH": self._path, "LC_ALL": "C.UTF-8"},
+            )  # fmt: skip
+            listed.unlink()
+
+        kind = f"{python.version}-{hashlib.sha256(os.fsencode(python.path)).hexdigest()[:8]}"
+        bytecode.fill(_site(target), self._cache / "bytecode" / kind, python.version, build)
 
     def _uv(self, arguments: Sequence[str], *, cwd: Path, extra: Mapping[str, str] | None = None) -> None:
         tmp = Path(tempfile.mkdtemp(prefix="build-", dir=self._cache))
@@ -327,5 +343,6 @@ def _uv_variables(network: Mapping[str, str]) -> dict[str, str]:
 
 
 def clean(cache: Path) -> None:
-    """Remove every environment below ``cache``; running builds are not waited for."""
-    shutil.rmtree(cache / "environments", ignore_errors=True)
+    """Remove every environment below ``cache``, and what they share; running builds are not waited for."""
+    for name in ("environments", "bytecode"):
+        shutil.rmtree(cache / name, ignore_errors=True)
