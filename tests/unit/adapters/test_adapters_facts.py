@@ -13,7 +13,7 @@ from maestro.model import Facts, Outcome, Phase, SuiteResult, dump_json, load_js
 SUITE = """
     import collections, json, os, unittest, warnings
     import pytest
-    from lib import Owner, call, check, chained
+    from lib import Owner, Quiet, call, check, chained
 
     def test_module_attribute(): collections.NoSuchThing
     def test_class_attribute(): Owner.colour
@@ -26,6 +26,7 @@ SUITE = """
         settings["beta"]
     def test_type(): call(1, wrong=2)
     def test_type_class(): Owner(1, 2, 3)
+    def test_type_override(): Quiet("quiet").warning("said")
     def test_syntax(): compile("def (", "thing.py", "exec")
     def test_os(): open("/no/such/file")
     def test_name(): undefined_thing
@@ -59,10 +60,13 @@ SUITE = """
         def test_gone(self): self.assertNothing(1)
 """
 LIB = """
+    import logging
     class Owner(object):
         color = 1
         def __init__(self, one=1): self._one = one
         def paint(self): pass
+    class Quiet(logging.Logger):
+        def findCaller(self, stack_info=False): return "", 0, "", None
     def call(value, right=0): return value
     def check(left, right):
         assert left == right, "they differ"
@@ -108,6 +112,10 @@ def test_facts_of_every_kind(facts: dict[str, Facts]) -> None:
     having(facts["test_key"], key="beta", available=["alpha", 2])
     having(facts["test_type"], callee="lib.call", signature="(value, right=0)")
     having(facts["test_type_class"], callee="lib.Owner", signature="(one=1)")
+    overridden = facts["test_type_override"].attributes["overridden"]
+    assert overridden["owner"] == "logging.Logger"
+    assert overridden["signature"].startswith("(self, stack_info=False, stacklevel=1")
+    assert "overridden" not in facts["test_type"].attributes
     having(facts["test_syntax"], file="thing.py", line=1, text="def (")
     having(facts["test_os"], errno=2, filename="/no/such/file")
     having(facts["test_name"], name="undefined_thing")

@@ -8,7 +8,8 @@ behaviour as far as the project's own logic goes:
 - a keyword of a call renamed, when the callee is not the project's; ``loop=`` and ``encoding=`` dropped there
 - generator coroutines written as ``async def``; ``list(...)`` around a view or iterator, ``sorted(...)`` around a
   directory listing
-- parameters of a pytest hook renamed
+- parameters of a pytest hook renamed; parameters added that code outside of the project passes (:mod:`_signatures`)
+- an expression replaced by what documentation says instead (:mod:`maestro.healing._rewrites`)
 - with ``tests=True`` also: statements added (given back for inspection), longer waits, copies of shared state
 
 Everything else is a :class:`Difference`. Names that the project defines, local variables, constants, operators,
@@ -18,7 +19,7 @@ control flow and the order of statements must stay.
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from maestro.healing import _names
@@ -38,6 +39,8 @@ from maestro.healing._forms import (
     shown,
 )
 from maestro.healing._restoring import narrower
+from maestro.healing._rewrites import is_bridge, replaced
+from maestro.healing._signatures import narrowed
 
 _LAZY_VIEWS = frozenset(
     {"map", "filter", "zip", "range", "keys", "values", "items", "iterkeys", "itervalues", "iteritems"}
@@ -124,6 +127,7 @@ class Comparer:
         return Difference(detail, statement.lineno, statement, other if reason else None)
 
     def _added(self, statements: Sequence[ast.stmt]) -> Iterator[Difference]:
+        statements = [statement for statement in statements if not is_bridge(statement)]
         if self.tests:
             self.inserted.extend((statement, self._functions > 0) for statement in statements)
             return
@@ -142,7 +146,13 @@ class Comparer:
                 if reason:
                     yield Difference(f"class {old.name}: {reason.detail}", old.lineno, old, new)
         elif not isinstance(old, ast.ClassDef) and not isinstance(new, ast.ClassDef):
-            reason = self._parameters(old, new)
+            allowed = {
+                name
+                for asked in self.knowledge.asked
+                if asked.allows(old.name, tests=self.tests)
+                for name in asked.parameters
+            }
+            reason = self._parameters(old, narrowed(old, new, allowed) or new)
             if reason:
                 yield Difference(f"parameters of {old.name}: {reason.detail}", old.lineno, old, new)
         inside = int(not isinstance(old, ast.ClassDef))
@@ -205,7 +215,10 @@ class Comparer:
             return self._lists(old, new)
         if isinstance(old, ast.AST) and isinstance(new, ast.AST):
             if isinstance(old, (ast.Name, ast.Attribute)) and isinstance(new, (ast.Name, ast.Attribute)):
-                return self._reference(old, new)
+                reason = self._reference(old, new)
+                return None if reason is not None and self._documented(old, new) else reason
+            if isinstance(old, ast.expr) and self._documented(old, new):
+                return None
             inner = self._unwrapped(old, new)
             if inner is not None:
                 return self._differs(old, inner)
@@ -224,6 +237,25 @@ class Comparer:
                 return next(iter(self._definition(old, new)), None)  # type: ignore[arg-type]
             return self._fields(old, new)
         return None if old == new else Difference(f"{shown(old)} became {shown(new)}", 0)
+
+    def _documented(self, old: ast.AST, new: ast.AST) -> bool:
+        """Whether an expression became what documentation says instead, with all that it is made of as it was."""
+
+        def resolve(names: Mapping[str, set[str]], bound: set[str]) -> Callable[[str], set[str]]:
+            return lambda name: set() if name.split(".")[0] in bound else resolved(name, names)
+
+        before, after = resolve(self._old, self._old_locals), resolve(self._new, self._new_locals)
+        for rewrite, pairs in replaced(old, new, before, after):
+            top, _, method = rewrite.callee.partition(".")
+            if rewrite.error:
+                fits = any(re.search(rewrite.error, said) for said in self.knowledge.messages)
+            elif rewrite.is_method:
+                fits = method in self.knowledge.missing and method not in self.knowledge.names.defined
+            else:
+                fits = top not in self.knowledge.names.modules
+            if fits and all(self._quietly(a, b) is None for a, b in pairs):
+                return True
+        return False
 
     def _fields(self, old: ast.AST, new: ast.AST) -> Difference | None:
         for name in old._fields:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maestro.healing import _names
+from maestro.healing._signatures import Asked
 from maestro.healing._trees import Names
 
 _SLEEPS = re.compile(r"((?:sleep|timeout)\w*\s*[(=]\s*)(\d+(?:\.\d+)?)")
@@ -24,11 +25,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What is known about names: the project's own, those that are gone, and those that provably still exist."""
+    """What is known about names: the project's own, those that are gone, and those that provably still exist.
+
+    ``messages`` are what the failures say; ``asked`` what code outside of the project passed to it in vain.
+    """
 
     names: Names
     missing: frozenset[str] = frozenset()
     alive: frozenset[str] = frozenset()
+    messages: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 def origins(module: ast.Module) -> dict[str, set[str]]:

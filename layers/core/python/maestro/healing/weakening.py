@@ -19,6 +19,7 @@ from maestro.healing._equivalence import Comparer
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._names import stdlib_gone
 from maestro.healing._restoring import HELPERS, autouse, restoring
+from maestro.healing._signatures import asked_for
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
 from maestro.model import Failure
 
@@ -79,7 +80,9 @@ def knowledge_of(root: Path, *failures: Failure) -> Knowledge:
         available = attributes.get("available")
         if owner and isinstance(available, (list, tuple)):
             alive |= {f"{owner}.{name}" for name in available if isinstance(name, str)}
-    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing))
+    said = tuple(f"{failure.facts.message}\n{failure.facts.text}" for failure in failures)
+    asked = tuple(filter(None, map(asked_for, failures)))
+    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing), said, asked)
 
 
 def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:

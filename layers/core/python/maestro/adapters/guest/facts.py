@@ -261,12 +261,32 @@ class FactFinder(object):
                 if called in names or real in names or (last in ("__init__", "__new__") and isinstance(callee, type)):
                     found = {"callee": qualified(callee), "callee_source": segment(frame, node.func)}
                     found["callee_distribution"] = self.distribution_of(callee)
+                    overridden = self._overridden(callee)
+                    if overridden:
+                        found["overridden"] = overridden
                     try:
                         found["signature"] = str(inspect.signature(callee))[:2000]
                     except (TypeError, ValueError):
                         found["signature"] = ""
                     return found
         return {"callee": full}
+
+    def _overridden(self, callee):
+        """Return the method from outside of the project that a bound method of the project overrides, or None."""
+        holder, name = getattr(callee, "__self__", None), getattr(callee, "__name__", "")
+        if holder is None or isinstance(holder, types.ModuleType):
+            return None
+        kind = holder if isinstance(holder, type) else type(holder)
+        methods = [(k, k.__dict__[name]) for k in kind.__mro__ if isinstance(name, str) and name in k.__dict__]
+        inside = [hasattr(m, "__code__") and self.place(m.__code__.co_filename)[1] for _, m in methods]
+        if not inside or not inside[0] or False not in inside:
+            return None
+        owner, method = methods[inside.index(False)]
+        try:
+            signature = str(inspect.signature(method))[:2000]
+        except (TypeError, ValueError):
+            return None
+        return {"owner": qualified(owner), "distribution": self.distribution_of(owner), "signature": signature}
 
     def _syntax_error(self, error, _):
         file = self.place(error.filename)[0] if isinstance(error.filename, str) else ""

@@ -8,6 +8,8 @@ where they have nothing to say; :func:`maestro.healing.candidates.propose` runs 
 """
 
 from maestro.healing.base import Generator
+from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall
+from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
@@ -36,6 +38,9 @@ def generators() -> list[Generator]:
         HookArguments(),
         PytestSection(),
         NoseSetup(),
+        CatalogueCall(),
+        OverriddenSignature(),
+        ImportHook(),
         CatalogueRename(),
         CatalogueKeyword(),
         SimilarName(),

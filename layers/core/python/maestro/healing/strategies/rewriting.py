@@ -1,5 +1,6 @@
 """Rewrite names in a Python source, with its formatting and comments kept."""
 
+import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import libcst as cst
@@ -44,6 +45,24 @@ def changed_keywords(
 ) -> str | None:
     """Rename (or, for "", drop) keyword arguments of calls of ``callee`` (its last component; "*" for any)."""
     return _positioned(source, _Keywords(callee, keywords, lines))
+
+
+def with_imports(source: str, needed: Mapping[str, str]) -> str:
+    """Add ``import`` lines for modules (name -> alias, "" for none) to a source that parses."""
+    return _with_imports(cst.parse_module(source), sorted(needed.items())).code
+
+
+def without_imports(source: str, names: Collection[str]) -> str | None:
+    """Drop the imports of some full names that a source no longer uses; None where there are none, or it breaks."""
+    module = parse(source)
+    if module is None:
+        return None
+    used = {n.id for n in ast.walk(module) if isinstance(n, ast.Name)}
+    used |= {n.value for n in ast.walk(module) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    try:
+        return _checked(source, cst.parse_module(source).visit(_Dropper(names, used)).code)
+    except (cst.ParserSyntaxError, RecursionError):
+        return None
 
 
 def _positioned(source: str, transformer: cst.CSTTransformer) -> str | None:
@@ -328,6 +347,47 @@ def _with_imports(module: cst.Module, needed: Iterable[tuple[str, str]]) -> cst.
         lines[0] = lines[0].with_changes(leading_lines=body[0].leading_lines)
         body[0] = body[0].with_changes(leading_lines=[])
     return module.with_changes(body=[*body[:place], *lines, *body[place:]])
+
+
+class _Dropper(cst.CSTTransformer):
+    """Drops imports whose name is not used; a block that they leave empty says ``pass``."""
+
+    def __init__(self, names: Collection[str], used: Collection[str]) -> None:
+        super().__init__()
+        self.names, self.used = names, used
+
+    def _unused(self, module: str, alias: cst.ImportAlias) -> bool:
+        name = dotted(alias.name)
+        local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+        return f"{module}{name}" in self.names and local.partition(".")[0] not in self.used
+
+    def _kept(
+        self, original: cst.Import | cst.ImportFrom, updated: cst.Import | cst.ImportFrom, module: str
+    ) -> cst.Import | cst.ImportFrom | cst.RemovalSentinel:
+        if isinstance(original.names, cst.ImportStar):
+            return updated
+        kept = [a for a in original.names if not self._unused(module, a)]
+        if len(kept) == len(original.names):
+            return updated
+        if not kept:
+            return cst.RemoveFromParent()
+        return updated.with_changes(names=[*kept[:-1], kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
+
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import | cst.RemovalSentinel:
+        return self._kept(original_node, updated_node, "")  # type: ignore[return-value]  # one kind in, the same out
+
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.ImportFrom | cst.RemovalSentinel:
+        if original_node.relative or original_node.module is None:
+            return updated_node
+        return self._kept(original_node, updated_node, f"{dotted(original_node.module)}.")  # type: ignore[return-value]
+
+    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.BaseSuite:
+        del original_node
+        if updated_node.body:
+            return updated_node
+        return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
 
 
 class _Renamer(cst.CSTTransformer):

@@ -8,7 +8,7 @@ from packaging.version import InvalidVersion, Version
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.catalogue import Change, changes
 from maestro.healing.strategies.evidence import Evidence, MissingName
-from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes
+from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes, without_imports
 from maestro.model import Failure, Strategy
 
 _FRAME_LINE = re.compile(r"(?m)^(?:E\s+)?(?:File \"(?P<a>[^\"\n]+)\", line (?P<b>\d+)|(?P<c>[\w./-]+\.py):(?P<d>\d+):)")
@@ -92,6 +92,7 @@ def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]
     everywhere = {c.old: c.new for c in wanted if c.kind == "method" and c.unique}
     here = {c.old: c.new for c in hits if c.kind == "method" and not c.unique}
     needles = {key.rpartition(".")[2] for key in moves} | set(everywhere) | set(here)
+    gone = {module for module in evidence.missing_modules if not evidence.tree.owns(module)}
     lines = failing_lines(evidence)
     edits: dict[str, str] = {}
     for number, source in enumerate(evidence.tree.sources(*needles)):
@@ -102,6 +103,7 @@ def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]
         if used:
             force = source.path in lines and not _unguarded_change(text, used)
             text = moved(text, used, guarded=force) or text
+            text = without_imports(text, gone) or text if text != source.text else text
         if any(name in text for name in everywhere):
             text = renamed_attributes(text, everywhere) or text
         if here and source.path in lines and text == source.text:

@@ -1,0 +1,133 @@
+# ruff: noqa: E501 - the cases are tables; a row reads best on one line
+"""What the gates let through beyond renames: documented replacements, widened signatures, import hooks; and what not."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from healing_core_trees import candidate, failure, two_trees
+from maestro.healing import proof
+from maestro.healing._rewrites import BRIDGE
+from maestro.model import Failure, Frame, GateResult, Trial, TrialStatus
+
+PRODUCT = """\
+import imp
+import inspect
+import logging
+
+
+def load(name, path):
+    return imp.load_source(name, path)
+
+
+def names(function):
+    args, varargs, keywords, defaults = inspect.getargspec(function)
+    return args
+
+
+class Own(logging.Logger):
+    def findCaller(self, stack_info=False):
+        return "file", 1, "function", None
+
+
+class Hook:
+    def find_module(self, fullname, path=None):
+        return None
+
+    def load(self, x):
+        return x
+"""
+TESTS = """\
+import random
+import yaml
+from product import load, Own
+
+
+def fake_open(url):
+    return url
+
+
+def check(kind, value):
+    assert isinstance(value, kind)
+
+
+def test_all():
+    assert yaml.load("x: 1") == {"x": 1}
+    assert random.sample({1, 2}, 2)
+    assert load("a", "a.py").VALUE == 1
+"""
+BASE = {"product.py": PRODUCT, "tests/test_product.py": TESTS, "setup.cfg": "[metadata]\nname = product\n"}
+INDENTED = "".join(f"    {line}\n" for line in BRIDGE.splitlines())
+OUTSIDE = (
+    Frame("tests/test_product.py", 9, "test_all", in_project=True),
+    Frame("logging/__init__.py", 9, "_log", in_project=False),
+)
+
+
+def broken(exception: str, message: str, frames: tuple[Frame, ...] = OUTSIDE, **attributes: object) -> Failure:
+    made = failure(exception=exception, attributes=attributes)
+    return dataclasses.replace(made, facts=dataclasses.replace(made.facts, message=message, frames=frames))
+
+
+GONE = broken("ModuleNotFoundError", "No module named 'imp'", module="imp")
+LOADER = broken("TypeError", "load() missing 1 required positional argument: 'Loader'")
+WIDER = broken(
+    "TypeError",
+    "Own.findCaller() takes from 1 to 2 positional arguments but 3 were given",
+    overridden={"owner": "logging.Logger", "signature": "(self, stack_info=False, stacklevel=1)"},
+)
+OWN_CALL = dataclasses.replace(WIDER, facts=dataclasses.replace(WIDER.facts, frames=(OUTSIDE[0],)))
+KEYWORD = broken("TypeError", "fake_open() got an unexpected keyword argument 'timeout'")
+PRODUCT_KEYWORD = broken("TypeError", "load() got an unexpected keyword argument 'mode'")
+LOAD = ("imp.load_source(name, path)", "importlib.machinery.SourceFileLoader(name, path).load_module()")
+IMPORT = ("import imp\n", "import importlib.machinery\n")
+SPEC = ("inspect.getargspec(function)", "inspect.getfullargspec(function)[:4]")
+CALLER = "def findCaller(self, stack_info=False"
+Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
+RIGHT: dict[str, Edits] = {
+    "imp": ("product.py", (IMPORT, LOAD), GONE),
+    "getargspec": ("product.py", (SPEC,), GONE),
+    "yaml": ("tests/test_product.py", (('yaml.load("x: 1")', 'yaml.load("x: 1", Loader=yaml.FullLoader)'),), LOADER),
+    "a parameter of the overridden method": ("product.py", ((CALLER, CALLER + ", stacklevel=1"),), WIDER),
+    "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
+    "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
+}  # fmt: skip
+WRONG: dict[str, Edits] = {
+    "another argument": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("path", "name"))), GONE),
+    "an argument more": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("path)", "path, 1)"))), GONE),
+    "another loader": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("SourceFile", "SourcelessFile"))), GONE),
+    "fewer of the tuple": ("product.py", ((SPEC[0], SPEC[1].replace("4", "3")),), GONE),
+    "a value changes with it": ("tests/test_product.py", (('yaml.load("x: 1")', 'yaml.load("x: 2", Loader=yaml.FullLoader)'),), LOADER),
+    "a loader that nothing asked for": ("tests/test_product.py", (('yaml.load("x: 1")', 'yaml.load("x: 1", Loader=yaml.FullLoader)'),), GONE),
+    "a sorted sample that nothing asked for": ("tests/test_product.py", (("sample({1, 2}", "sample(sorted({1, 2})"),), LOADER),
+    "a parameter for the project's own call": ("product.py", ((CALLER, CALLER + ", stacklevel=1"),), OWN_CALL),
+    "a parameter that nobody asked for": ("product.py", ((CALLER, CALLER + ", level=1"),), WIDER),
+    "a parameter that replaces another": ("product.py", ((CALLER, "def findCaller(self, stacklevel=1"),), WIDER),
+    "another default": ("product.py", ((CALLER, "def findCaller(self, stack_info=True, stacklevel=1"),), WIDER),
+    "a parameter that is used": ("product.py", ((CALLER, CALLER + ", stacklevel=1"), ('"file", 1', '"file", stacklevel')), WIDER),
+    "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
+    "another method beside the hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED.replace('is None', 'is not None')}\n"),), GONE),
+}  # fmt: skip
+
+
+def gates(tmp_path: Path, case: Edits) -> dict[str, GateResult]:
+    name, pairs, failed = case
+    text = BASE[name]
+    for old, new in pairs:
+        assert old in text, f"the case is wrong: {old!r} is not in {name}"
+        text = text.replace(old, new, 1)
+    before, after = two_trees(tmp_path, BASE, {name: text})
+    trial = Trial("c1", TrialStatus.RAN)
+    return proof.prove(failed, candidate(), trial, (), before, after, gates=proof.STATIC_GATES)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_documented_adaptation_passes_every_static_gate(name: str, tmp_path: Path) -> None:
+    refused = {gate: result.detail for gate, result in gates(tmp_path, RIGHT[name]).items() if not result.passed}
+    assert not refused
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_resembles_one_is_refused(name: str, tmp_path: Path) -> None:
+    results = gates(tmp_path, WRONG[name])
+    assert not (results["scope"].passed and results["no_weakening"].passed)
