@@ -38,6 +38,7 @@ class Hook:
         return x
 """
 TESTS = """\
+import pytest
 import random
 import yaml
 from product import load, Own
@@ -51,6 +52,17 @@ def check(kind, value):
     assert isinstance(value, kind)
 
 
+@pytest.mark.slow
+@pytest.fixture
+def thing():
+    yield load, "a"
+
+
+def test_yields():
+    yield check, int, 1
+
+
+@pytest.mark.slow
 def test_all():
     assert yaml.load("x: 1") == {"x": 1}
     assert random.sample({1, 2}, 2)
@@ -83,6 +95,9 @@ LOAD = ("imp.load_source(name, path)", "importlib.machinery.SourceFileLoader(nam
 IMPORT = ("import imp\n", "import importlib.machinery\n")
 SPEC = ("inspect.getargspec(function)", "inspect.getfullargspec(function)[:4]")
 CALLER = "def findCaller(self, stack_info=False"
+YIELDS = broken("Failed", "'yield' keyword is allowed in fixtures, but not in tests (test_yields)", frames=())
+MARKS = broken("Failed", "Marks cannot be applied to fixtures.", frames=())
+CHECK = "yield check, int, 1"
 Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
 RIGHT: dict[str, Edits] = {
     "imp": ("product.py", (IMPORT, LOAD), GONE),
@@ -91,6 +106,8 @@ RIGHT: dict[str, Edits] = {
     "a parameter of the overridden method": ("product.py", ((CALLER, CALLER + ", stacklevel=1"),), WIDER),
     "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
     "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
+    "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
+    "a mark on a fixture": ("tests/test_product.py", (("@pytest.mark.slow\n@pytest.fixture", "@pytest.fixture"),), MARKS),
 }  # fmt: skip
 WRONG: dict[str, Edits] = {
     "another argument": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("path", "name"))), GONE),
@@ -106,6 +123,12 @@ WRONG: dict[str, Edits] = {
     "another default": ("product.py", ((CALLER, "def findCaller(self, stack_info=True, stacklevel=1"),), WIDER),
     "a parameter that is used": ("product.py", ((CALLER, CALLER + ", stacklevel=1"), ('"file", 1', '"file", stacklevel')), WIDER),
     "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
+    "a yielded check that is gone": ("tests/test_product.py", ((CHECK, "pass"),), YIELDS),
+    "a yielded check of another value": ("tests/test_product.py", ((CHECK, "check(int, 2)"),), YIELDS),
+    "a yielded check without its argument": ("tests/test_product.py", ((CHECK, "check(int)"),), YIELDS),
+    "a yielded check that is not called": ("tests/test_product.py", ((CHECK, "(check, int, 1)"),), YIELDS),
+    "what a fixture yields": ("tests/test_product.py", (('yield load, "a"', 'load("a")'),), YIELDS),
+    "a mark on a test": ("tests/test_product.py", (("@pytest.mark.slow\ndef test_all", "def test_all"),), MARKS),
     "another method beside the hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED.replace('is None', 'is not None')}\n"),), GONE),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fissix.refactor import RefactoringTool, get_fixers_from_package
 from healing_core_trees import candidate, failure, two_trees
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import proof, weakening
 from maestro.model import Failure, GateResult, Trial, TrialStatus
@@ -594,6 +594,7 @@ def test_a_patch_that_changes_nothing_is_no_repair(tmp_path: Path) -> None:
     assert not static_gates(*two_trees(tmp_path, BASE, {}))["applies"].passed
 
 
+@settings(deadline=None)  # it lays out two trees; how long that takes says nothing
 @given(st.integers(0, len(TESTS.splitlines()) - 1))
 def test_no_line_with_an_assertion_can_be_removed(tmp_path_factory: pytest.TempPathFactory, line: int) -> None:
     lines = TESTS.splitlines(keepends=True)

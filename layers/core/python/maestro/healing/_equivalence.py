@@ -8,9 +8,11 @@ behaviour as far as the project's own logic goes:
 - a keyword of a call renamed, when the callee is not the project's; ``loop=`` and ``encoding=`` dropped there
 - generator coroutines written as ``async def``; ``list(...)`` around a view or iterator, ``sorted(...)`` around a
   directory listing
-- parameters of a pytest hook renamed; parameters added that code outside of the project passes (:mod:`_signatures`)
+- parameters of a pytest hook renamed; parameters added that code outside of the project passes
+  (:mod:`maestro.healing._signatures`)
 - an expression replaced by what documentation says instead (:mod:`maestro.healing._rewrites`)
-- with ``tests=True`` also: statements added (given back for inspection), longer waits, copies of shared state
+- with ``tests=True`` also: statements added (given back for inspection), longer waits, copies of shared state, a
+  yielded check called, a mark taken off a fixture
 
 Everything else is a :class:`Difference`. Names that the project defines, local variables, constants, operators,
 control flow and the order of statements must stay.
@@ -34,9 +36,11 @@ from maestro.healing._forms import (
     longer,
     longer_sleeps,
     origins,
+    pointless_mark,
     resolved,
     same_words,
     shown,
+    yielded_call,
 )
 from maestro.healing._restoring import narrower
 from maestro.healing._rewrites import is_bridge, replaced
@@ -71,6 +75,7 @@ class Comparer:
     inserted: list[tuple[ast.AST, bool]] = field(default_factory=list)
     _alpha: dict[str, str] = field(default_factory=dict)
     _functions: int = 0
+    _path: list[str] = field(default_factory=list)  # names of the definitions around what is compared
 
     def __post_init__(self) -> None:
         self._old, self._new = origins(self.before), origins(self.after)
@@ -157,13 +162,18 @@ class Comparer:
                 yield Difference(f"parameters of {old.name}: {reason.detail}", old.lineno, old, new)
         inside = int(not isinstance(old, ast.ClassDef))
         self._functions += inside
+        self._path.append(old.name)
         yield from list(self._body(old.body, new.body))
+        self._path.pop()
         self._functions -= inside
         self._alpha = saved
 
     def _decorators(self, old: _Definition, new: _Definition) -> Iterator[Difference]:
         left = list(new.decorator_list)
+        same = {ast.dump(d) for d in left}
         for decorator in old.decorator_list:
+            if self.tests and pointless_mark(decorator, old) and ast.dump(decorator) not in same:
+                continue
             match = next((d for d in left if self._quietly(decorator, d) is None), None)
             if match is None and self.tests:
                 match = next((d for d in left if narrower(decorator, d)), None)
@@ -214,11 +224,11 @@ class Comparer:
                 return next(iter(self._body(old, new)), None)
             return self._lists(old, new)
         if isinstance(old, ast.AST) and isinstance(new, ast.AST):
-            if isinstance(old, (ast.Name, ast.Attribute)) and isinstance(new, (ast.Name, ast.Attribute)):
-                reason = self._reference(old, new)
-                return None if reason is not None and self._documented(old, new) else reason
-            if isinstance(old, ast.expr) and self._documented(old, new):
+            old = self._as_call(old, new)
+            if self._documented(old, new):
                 return None
+            if isinstance(old, (ast.Name, ast.Attribute)) and isinstance(new, (ast.Name, ast.Attribute)):
+                return self._reference(old, new)
             inner = self._unwrapped(old, new)
             if inner is not None:
                 return self._differs(old, inner)
@@ -237,6 +247,12 @@ class Comparer:
                 return next(iter(self._definition(old, new)), None)  # type: ignore[arg-type]
             return self._fields(old, new)
         return None if old == new else Difference(f"{shown(old)} became {shown(new)}", 0)
+
+    def _as_call(self, old: ast.AST, new: ast.AST) -> ast.AST:
+        """Read what a test of nose's kind yields as the call that it stands for, where that call came."""
+        if self.tests and isinstance(old, ast.Yield) and isinstance(new, ast.Call) and self._path:
+            return (yielded_call(old) if self._path[-1].startswith("test") else None) or old
+        return old
 
     def _documented(self, old: ast.AST, new: ast.AST) -> bool:
         """Whether an expression became what documentation says instead, with all that it is made of as it was."""

@@ -192,3 +192,34 @@ def shown(node: object) -> str:
     text = ast.unparse(node) if isinstance(node, ast.AST) else repr(node)
     first = " ".join(text.split()) or type(node).__name__
     return first if len(first) <= 90 else first[:87] + "..."  # noqa: PLR2004 - what fits on a line
+
+
+def yielded_call(node: ast.Yield) -> ast.expr | None:
+    """Return the call that a test of nose's kind stands for by ``yield function, argument``; None for another yield.
+
+    Source: https://docs.pytest.org/en/stable/deprecations.html#yield-tests.
+    """
+    match node.value:
+        case ast.Tuple(elts=[ast.Constant(value=str()) | ast.JoinedStr(), function, *args]) if not _text(function):
+            return ast.copy_location(ast.Call(function, args, []), node)
+        case ast.Tuple(elts=[function, *args]) if not _text(function) and not isinstance(function, ast.Starred):
+            return ast.copy_location(ast.Call(function, args, []), node)
+        case ast.Name() | ast.Attribute() | ast.Lambda() as function:
+            return ast.copy_location(ast.Call(function, [], []), node)
+        case ast.Call(func=func) as call:
+            return ast.copy_location(ast.Call(call, [], []), node) if last_name(func) == "partial" else call
+    return None
+
+
+def _text(node: ast.expr) -> bool:
+    return isinstance(node, (ast.Constant, ast.JoinedStr))
+
+
+def pointless_mark(decorator: ast.expr, function: ast.AST) -> bool:
+    """Whether a decorator is a mark on a fixture, which never did anything and which pytest 9 refuses."""
+
+    def name(node: ast.expr) -> str:
+        return dotted(node.func if isinstance(node, ast.Call) else node) or ""
+
+    around = {name(d) for d in getattr(function, "decorator_list", ())}
+    return name(decorator).startswith("pytest.mark.") and bool(around & {"pytest.fixture", "pytest.yield_fixture"})

@@ -11,6 +11,7 @@ from maestro.healing.base import Generator
 from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
+from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
@@ -38,6 +39,8 @@ def generators() -> list[Generator]:
         HookArguments(),
         PytestSection(),
         NoseSetup(),
+        YieldTests(),
+        MarkedFixtures(),
         CatalogueCall(),
         OverriddenSignature(),
         ImportHook(),
