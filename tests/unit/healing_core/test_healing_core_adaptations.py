@@ -58,6 +58,13 @@ def thing():
     yield load, "a"
 
 
+def test_command():
+    from click.testing import CliRunner
+
+    runner = CliRunner(mix_stderr=False)
+    assert load(runner, mix_stderr=False)
+
+
 def test_yields():
     yield check, int, 1
 
@@ -97,6 +104,7 @@ SPEC = ("inspect.getargspec(function)", "inspect.getfullargspec(function)[:4]")
 CALLER = "def findCaller(self, stack_info=False"
 YIELDS = broken("Failed", "'yield' keyword is allowed in fixtures, but not in tests (test_yields)", frames=())
 MARKS = broken("Failed", "Marks cannot be applied to fixtures.", frames=())
+REFUSED = broken("TypeError", "CliRunner.__init__() got an unexpected keyword argument 'mix_stderr'")
 CHECK = "yield check, int, 1"
 Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
 RIGHT: dict[str, Edits] = {
@@ -106,6 +114,7 @@ RIGHT: dict[str, Edits] = {
     "a parameter of the overridden method": ("product.py", ((CALLER, CALLER + ", stacklevel=1"),), WIDER),
     "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
     "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
+    "a keyword that is no longer taken": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), REFUSED),
     "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
     "a mark on a fixture": ("tests/test_product.py", (("@pytest.mark.slow\n@pytest.fixture", "@pytest.fixture"),), MARKS),
 }  # fmt: skip
@@ -123,6 +132,8 @@ WRONG: dict[str, Edits] = {
     "another default": ("product.py", ((CALLER, "def findCaller(self, stack_info=True, stacklevel=1"),), WIDER),
     "a parameter that is used": ("product.py", ((CALLER, CALLER + ", stacklevel=1"), ('"file", 1', '"file", stacklevel')), WIDER),
     "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
+    "a keyword that nothing refused": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), YIELDS),
+    "a keyword of the project's own function": ("tests/test_product.py", (("load(runner, mix_stderr=False)", "load(runner)"),), REFUSED),
     "a yielded check that is gone": ("tests/test_product.py", ((CHECK, "pass"),), YIELDS),
     "a yielded check of another value": ("tests/test_product.py", ((CHECK, "check(int, 2)"),), YIELDS),
     "a yielded check without its argument": ("tests/test_product.py", ((CHECK, "check(int)"),), YIELDS),

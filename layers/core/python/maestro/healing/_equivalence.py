@@ -5,7 +5,8 @@ behaviour as far as the project's own logic goes:
 
 - import statements, and the fallback blocks around them
 - a name or attribute that a library or Python dropped, replaced by another one from outside of the project
-- a keyword of a call renamed, when the callee is not the project's; ``loop=`` and ``encoding=`` dropped there
+- a keyword of a call renamed, when the callee is not the project's; ``loop=``, ``encoding=`` and
+  what the catalogue says that it no longer takes dropped there
 - generator coroutines written as ``async def``; ``list(...)`` around a view or iterator, ``sorted(...)`` around a
   directory listing
 - parameters of a pytest hook renamed; parameters added that code outside of the project passes
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from maestro.healing import _names
+from maestro.healing._catalogued import drops
 from maestro.healing._forms import (
     Difference,
     Knowledge,
@@ -368,11 +370,18 @@ class Comparer:
             twin = next((k for k in came if self._quietly(left[name], right[k]) is None), None)
             if twin is not None:
                 came.remove(twin)
-            elif name not in _DROPPABLE or (name == "encoding" and callee not in ("load", "loads", "dump", "dumps")):
+            elif not self._refused(callee, name) and (
+                name not in _DROPPABLE or (name == "encoding" and callee not in ("load", "loads", "dump", "dumps"))
+            ):
                 return Difference(f"keyword `{name}` of `{callee}` was dropped", old.lineno, old, new)
         if came:
             return Difference(f"keyword `{came[0]}` of `{callee}` was added", old.lineno, old, new)
         return None
+
+    def _refused(self, callee: str, keyword: str | None) -> bool:
+        """Whether a call failed for a keyword that, as documentation says, nothing takes the place of."""
+        said = f"got an unexpected keyword argument '{keyword}'"
+        return drops(callee, keyword or "") and any(said in message for message in self.knowledge.messages)
 
     # --- references
 

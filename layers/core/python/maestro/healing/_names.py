@@ -3,7 +3,9 @@
 import builtins
 import re
 
-# Aliases of one assertion: the old word and the one that it always meant (unittest, nose).
+from maestro.healing._catalogued import python_names
+
+# Aliases of one assertion: the old word and the one that it always meant (unittest, nose, Django).
 ASSERTION_ALIASES = {
     "assertEquals": "assertEqual",
     "assertNotEquals": "assertNotEqual",
@@ -21,6 +23,8 @@ ASSERTION_ALIASES = {
     "failUnlessAlmostEqual": "assertAlmostEqual",
     "failIfAlmostEqual": "assertNotAlmostEqual",
     "failUnlessRaises": "assertRaises",
+    "assertQuerysetEqual": "assertQuerySetEqual",
+    "assertFormsetError": "assertFormSetError",
 }
 # Attributes of a mock that read like assertions and assert nothing; Python 3.12 refuses them.
 MOCK_MISTAKES = frozenset({"called_with", "called_once", "called_once_with", "not_called", "has_calls", "any_call"})
@@ -190,7 +194,7 @@ GONE_ATTRIBUTES = frozenset(
 def stdlib_gone(dotted: str) -> bool:
     """Whether a name of today's standard library ("collections.Mapping") was dropped or renamed by some Python 3."""
     return dotted.split(".", maxsplit=1)[0] in _MODULES_GONE or any(
-        dotted == gone or dotted.startswith(gone + ".") for gone in _STDLIB_GONE
+        dotted == gone or dotted.startswith(gone + ".") for gone in (*_STDLIB_GONE, *python_names())
     )
 
 

@@ -8,6 +8,7 @@ from packaging.version import InvalidVersion, Version
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.catalogue import Change, changes
 from maestro.healing.strategies.evidence import Evidence, MissingName
+from maestro.healing.strategies.names import canonical
 from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes, without_imports
 from maestro.model import Failure, Strategy
 
@@ -153,7 +154,9 @@ class CatalogueKeyword:
                 continue
             names = _callees(callee)
             hits = [
-                c for c, target, argument in catalogue if argument == keyword and (target in names or target == "*")
+                c
+                for c, target, argument in catalogue
+                if argument == keyword and (target in names or (target == "*" and _theirs(evidence, c)))
             ]
             for group in dict.fromkeys(c.group for c in hits):
                 members = [row for row in catalogue if row[0].group == group and row[2] == keyword]
@@ -179,6 +182,12 @@ class CatalogueKeyword:
             if text != source.text:
                 edits[source.path] = text
         return edits
+
+
+def _theirs(evidence: Evidence, change: Change) -> bool:
+    """Whether a change that names no function is of the callee's distribution, or of one that is installed."""
+    owner = canonical(str(evidence.attribute("callee_distribution")))
+    return owner == change.distribution if owner else bool(evidence.installed(change.distribution))
 
 
 def _keyword(change: Change) -> tuple[Change, str, str]:
