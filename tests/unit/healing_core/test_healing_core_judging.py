@@ -106,6 +106,19 @@ def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> N
     assert result.repair.proof["stable"].detail == "1 tests green 3 times"
 
 
+@pytest.mark.parametrize("strategy", [Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT])
+def test_a_workaround_of_unsteady_tests_is_for_a_person_to_decide(trees: tuple[Path, Path], strategy: Strategy) -> None:
+    tiers = {}
+    for workaround in (False, True):
+        sure = dataclasses.replace(candidate(), strategy=strategy, workaround=workaround, prior=0.99)
+        repair = judged(trees, candidates=[sure]).repair
+        assert repair is not None
+        tiers[workaround] = repair.tier
+
+    assert tiers[False] in (Tier.APPLIED, Tier.REVIEW)
+    assert tiers[True] is Tier.PULL_REQUEST
+
+
 @pytest.mark.parametrize(
     ("gate", "change"),
     [

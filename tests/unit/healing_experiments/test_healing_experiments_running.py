@@ -139,3 +139,90 @@ def test_folders_are_listed_in_the_order_that_is_asked_for(laboratory: MakeLabor
     told = [place.observe(Experiment(way, (test,), "alone", listing=way)) for way in ("sorted", "reversed")]
 
     assert [o.outcomes[test] for o in told] == [("passed",), ("failed",)]
+
+
+WIDER = {
+    "shop/__init__.py": "",
+    "shop/stock.py": """\
+        import functools
+        import time
+
+        class Shelf:
+            def __init__(self):
+                self.boxes, self.opened = [], 0
+                self.door = Door()
+
+            def now(self):
+                return time.time()
+
+        class Door:
+            def __init__(self):
+                self.marks = {}
+
+        @functools.lru_cache(maxsize=None)
+        def price(name):
+            return len(name)
+
+        def load():
+            return 1
+
+        shelf = Shelf()
+    """,
+    "tests/test_stock.py": """\
+        import sys
+        import time
+        from shop import stock
+        from shop.stock import shelf, price
+
+        def test_objects():
+            shelf.boxes.append(1)
+            shelf.opened += 1
+            shelf.door.marks["x"] = 1
+
+        def test_replaced():
+            stock.load = lambda: 2
+            stock.Shelf.now = lambda self: 0
+            time.time = lambda: 0.0
+
+        def test_cached():
+            price("mug")
+
+        def test_process():
+            sys.argv = ["shop"]
+            open("left.txt", "w").close()
+
+        def test_nothing():
+            shelf.boxes.append(2)
+            shelf.boxes.pop()
+            assert price("mug") == 3
+    """,
+}
+
+
+def test_objects_functions_caches_and_files_are_watched(laboratory: MakeLaboratory) -> None:
+    # given tests that change what an object holds, replace functions, fill a cache and leave a file
+    ids = {
+        name: f"tests/test_stock.py::test_{name}" for name in ("objects", "replaced", "cached", "process", "nothing")
+    }
+
+    seen = laboratory(WIDER).observe(Experiment("all", tuple(ids.values()), record=True)).changed
+
+    # then each is told where it is held, with the class of the object that holds it
+    told = {name: {(c["module"], c["path"]): c for c in seen.get(test, ())} for name, test in ids.items()}
+    assert {path: c["how"] for (_, path), c in told["objects"].items()} == {
+        "shelf.boxes": "inside",
+        "shelf.opened": "rebound",
+        "shelf.door.marks": "inside",
+    }
+    boxes = told["objects"]["shop.stock", "shelf.boxes"]
+    assert boxes["holder"] == "shop.stock.Shelf"
+    assert ["tests.test_stock", "shelf.boxes"] in boxes["also"] or ["test_stock", "shelf.boxes"] in boxes["also"]
+    assert {key for key, c in told["replaced"].items() if c["how"] == "rebound"} == {
+        ("shop.stock", "load"),
+        ("shop.stock", "Shelf.now"),
+        ("time", "time"),
+    }
+    assert [c["how"] for c in told["cached"].values()] == ["cached"]
+    assert told["process"]["files", "left.txt"]["how"] == "added"
+    assert told["process"]["sys", "argv"]["how"] == "rebound"
+    assert told["nothing"] == {}

@@ -12,7 +12,7 @@ import pytest
 from maestro.healing import weakening
 from maestro.healing._trees import changes
 from maestro.healing.base import Generator, Project
-from maestro.healing.candidates import proposed
+from maestro.healing.candidates import Proposed, proposed
 from maestro.model import (
     Candidate,
     EnvironmentFacts,
@@ -43,6 +43,10 @@ class Bench:
             path.write_text(dedent(text), newline="")
 
     def propose(self, generator: Generator, failure: Failure) -> list[Candidate]:
+        return list(self.noted(generator, failure).candidates)
+
+    def noted(self, generator: Generator, failure: Failure) -> Proposed:
+        """What a generator proposes, and what it says of what it left alone."""
         project = Project(
             self.root,
             EnvironmentSpec("3.12", ("pytest",), (), self.variables),
@@ -50,7 +54,7 @@ class Bench:
             "maestro.yaml",
             ("tests",),
         )
-        return list(proposed(failure, project, using=[generator]).candidates)
+        return proposed(failure, project, using=[generator])
 
     def applied(self, candidate: Candidate) -> Path:
         """A copy of the project with a candidate's change."""

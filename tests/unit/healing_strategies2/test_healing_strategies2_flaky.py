@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -40,11 +41,11 @@ FILES = {
 FIRST, SECOND = "tests/test_cart.py::test_first", "tests/test_cart.py::test_second"
 
 
-def order(*changes: dict[str, Any], polluter: str = FIRST) -> dict[str, Any]:
+def order(*changes: dict[str, Any], polluter: str = FIRST, victim: str = SECOND) -> dict[str, Any]:
     return {
         "verdict": "order",
-        "victim": SECOND,
-        "victims": [SECOND],
+        "victim": victim,
+        "victims": [victim],
         "polluters": [polluter],
         "changes": {polluter: list(changes)},
         "stress": [],
@@ -54,6 +55,11 @@ def order(*changes: dict[str, Any], polluter: str = FIRST) -> dict[str, Any]:
 def change(module: str, path: str, **more: Any) -> dict[str, Any]:
     return {"module": module, "path": path, "how": "inside", "type": "list", "deep": False, "plain": True, "also": [],
             **more}  # fmt: skip
+
+
+def mirrored(*changes: dict[str, Any]) -> dict[str, Any]:
+    """The tests fail where the second runs before the first: an order that nobody wrote."""
+    return order(*changes, polluter=SECOND, victim=FIRST)
 
 
 def test_a_shared_fixture_is_made_for_each_test(bench: Any, failing: Callable[..., Any]) -> None:
@@ -108,6 +114,42 @@ def test_without_an_experiment_nothing_is_narrowed_or_restored(bench: Any, faili
             change("logging", "", how="rebound", type="handlers"),
             ["kept = list(logging.getLogger().handlers)", "logging.getLogger().handlers[:] = kept"],
         ),
+        (
+            change("shop.stock", "shelf.boxes", holder="shop.stock.Shelf", also=[["tests.test_cart", "shelf.boxes"]]),
+            ["kept = list(shelf.boxes)", "shelf.boxes[:] = kept"],
+        ),
+        (
+            change("shop.stock", "shelf.opened", how="rebound", type="int", holder="shop.stock.Shelf"),
+            ["import shop.stock", "kept = shop.stock.shelf.opened", "shop.stock.shelf.opened = kept"],
+        ),
+        (
+            change("time", "time", how="rebound", type="builtin_function_or_method"),
+            ["import time", "kept = time.time", "time.time = kept"],
+        ),
+        (change("sys", "argv", how="rebound"), ["kept = sys.argv", "sys.argv = kept"]),
+        (change("sys", "path"), ["kept = list(sys.path)", "sys.path[:] = kept"]),
+        (
+            change("shop.cart", "price", how="cached", type="lru_cache"),
+            ["import shop.cart", "    yield\n    shop.cart.price.cache_clear()"],
+        ),
+        (
+            change("files", "out/left.txt", how="added", type="file"),
+            [
+                'kept = os.path.exists("out/left.txt")',
+                '    if not kept and os.path.exists("out/left.txt"):\n        os.remove("out/left.txt")',
+            ],
+        ),
+        (
+            change("files", "made", how="added", type="folder"),
+            ['kept = os.path.exists("made")', 'shutil.rmtree("made", ignore_errors=True)'],
+        ),
+        (
+            change("files", "data/rates.json", type="file"),
+            [
+                'kept = pathlib.Path("data/rates.json").read_bytes()',
+                'pathlib.Path("data/rates.json").write_bytes(kept)',
+            ],
+        ),
     ],
     ids=lambda value: value["path"] if isinstance(value, dict) else "",
 )
@@ -116,7 +158,7 @@ def test_what_leaks_is_given_back_by_a_fixture_that_does_nothing_else(
 ) -> None:
     bench.write(FILES)
 
-    candidates = bench.propose(RestoreState(), failing("AssertionError", "no", SECOND, diagnosis=order(seen)))
+    candidates = bench.propose(RestoreState(), failing("AssertionError", "no", FIRST, diagnosis=mirrored(seen)))
 
     assert candidates
     text = (bench.applied(candidates[0]) / "tests/test_cart.py").read_text()
@@ -130,7 +172,8 @@ def test_state_that_the_product_keeps_is_given_back_as_a_workaround(bench: Any, 
     seen = [change("test_cart", "ROWS"), change("shop.cart", "CACHE", type="dict")]
 
     proposals = [
-        bench.propose(RestoreState(), failing("AssertionError", "no", SECOND, diagnosis=order(one)))[0] for one in seen
+        bench.propose(RestoreState(), failing("AssertionError", "no", FIRST, diagnosis=mirrored(one)))[0]
+        for one in seen
     ]
 
     assert [c.workaround for c in proposals] == [False, True]
@@ -143,12 +186,26 @@ def test_state_that_the_product_keeps_is_given_back_as_a_workaround(bench: Any, 
         change("test_cart", "ROWS", deep=True, plain=False),  # a copy of unknown objects is no restoration
         change("test_cart", "ROWS; import os", deep=True),
         change("os; x", "y"),
-        change("shop.cart", "A.b.c"),
+        change("shop.cart", "A.b.c.d"),
         change("shop.cart", "X", how="added"),
         change("logging", 'x"); evil("', how="rebound", type="level"),
+        change("files", "../outside", how="added", type="file"),
+        change("files", '/x"); evil("', how="added", type="file"),
+        change("files", "gone", how="removed", type="folder"),
         {"module": 3, "path": None},
     ],
-    ids=["unknown objects", "code in a path", "code in a module", "too deep", "added", "code in a logger", "nonsense"],
+    ids=[
+        "unknown objects",
+        "code in a path",
+        "code in a module",
+        "too deep",
+        "added",
+        "code in a logger",
+        "a file outside",
+        "code in a file",
+        "a lost folder",
+        "nonsense",
+    ],
 )
 def test_what_cannot_be_given_back_safely_is_not_written(
     bench: Any, failing: Callable[..., Any], seen: dict[str, Any]
@@ -159,10 +216,10 @@ def test_what_cannot_be_given_back_safely_is_not_written(
 
 def test_polluters_in_several_files_are_cleaned_up_after_in_one_place(bench: Any, failing: Callable[..., Any]) -> None:
     bench.write({**FILES, "tests/test_more.py": "def test_more():\n    pass\n"})
-    told = order(change("shop.cart", "CACHE", type="dict"))
+    told = mirrored(change("shop.cart", "CACHE", type="dict"))
     told["changes"]["tests/test_more.py::test_more"] = [change("shop.cart", "CACHE", type="dict", deep=True)]
 
-    candidates = bench.propose(RestoreState(), failing("AssertionError", "no", SECOND, diagnosis=told))
+    candidates = bench.propose(RestoreState(), failing("AssertionError", "no", FIRST, diagnosis=told))
 
     shared = [c for c in candidates if "tests/conftest.py" in c.patch]
     assert len(shared) == 1
@@ -204,6 +261,13 @@ FIXTURE = """\
         "kept = copy.deepcopy(ROWS)\n        yield\n        ROWS[:] = kept\n        yield",
         "ROWS[:] = []\n        kept = copy.deepcopy(ROWS)\n        yield\n        ROWS[:] = kept",
         "yield",
+        "yield\n        Cart.refund()",
+        "CACHE.clear()\n        yield",
+        "kept = os.path.exists('/etc/x')\n        yield\n        if not kept:\n            os.remove('/etc/x')",
+        "k = os.path.exists('x')\n        yield\n        if not k and os.path.exists('x'):\n            os.remove('y')",
+        "k = os.path.exists('x')\n        yield\n        if k:\n            shutil.rmtree('x', ignore_errors=True)",
+        "kept = pathlib.Path('x').read_bytes()\n        yield\n        pathlib.Path('y').write_bytes(kept)",
+        "kept = pathlib.Path('x').read_bytes()\n        pathlib.Path('x').write_bytes(kept)\n        yield",
     ],
 )  # fmt: skip
 def test_a_fixture_that_does_more_than_give_back_is_refused(bench: Any, body: str) -> None:
@@ -211,6 +275,130 @@ def test_a_fixture_that_does_more_than_give_back_is_refused(bench: Any, body: st
     head, rest = TESTS.split('ROWS = [{"price": 1}]', 1)
     assert head
     assert "over_fitted" in bench.rules({"tests/test_cart.py": FIXTURE % body + rest.lstrip("\n")})
+
+
+BASKET = """\
+    class Basket:
+        %s
+
+        def __init__(self):
+            self.name = "basket"
+
+        def add(self, item):
+            %s
+"""
+BASKET_TESTS = """\
+    from shop.basket import Basket
+
+    def test_adds():
+        basket = Basket()
+        basket.add("mug")
+        assert basket.items == ["mug"]
+
+    def test_adds_another():
+        basket = Basket()
+        basket.add("cup")
+        assert basket.items == ["cup"]
+"""
+ADDS, ANOTHER = "tests/test_basket.py::test_adds", "tests/test_basket.py::test_adds_another"
+HELD = change("shop.basket", "Basket.items")
+
+
+@pytest.mark.parametrize(
+    ("product", "polluter", "victim"),
+    [
+        (("items = []", "self.items.append(item)"), ADDS, ANOTHER),
+        (("items = []", "self.items.append(item)"), ANOTHER, ADDS),
+        (("items = []", "self.items.append(item)"), ADDS + "[1-2]", ADDS + "[2-2]"),
+        (("items = []", "Basket.items.append(item)"), ADDS, ANOTHER),
+    ],
+    ids=["as written", "mirrored", "repeated", "shared on purpose, as written"],
+)
+def test_state_that_the_product_keeps_by_mistake_is_reported_and_not_given_back(
+    bench: Any, failing: Callable[..., Any], product: tuple[str, str], polluter: str, victim: str
+) -> None:
+    # given a class whose objects share a list, and tests that trip over it
+    bench.write({"shop/__init__.py": "", "shop/basket.py": BASKET % product, "tests/test_basket.py": BASKET_TESTS})
+    told = order(HELD, polluter=polluter, victim=victim)
+
+    made = bench.noted(RestoreState(), failing("AssertionError", "no", victim, diagnosis=told))
+
+    # then nothing is tried, and the product is named
+    assert made.candidates == ()
+    assert "the product keeps shop.basket.Basket.items between calls" in made.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("polluter", "victim", "more"),
+    [(ANOTHER, ADDS, ""), (ADDS + "[1-2]", ADDS + "[2-2]", ""), (ADDS, ANOTHER, '    Basket.items.append("mug")\n')],
+    ids=["mirrored", "repeated", "as written, changed by a test"],
+)
+def test_state_that_is_shared_on_purpose_is_given_back_as_a_workaround(
+    bench: Any, failing: Callable[..., Any], polluter: str, victim: str, more: str
+) -> None:
+    product = BASKET % ("items = []", "Basket.items.append(item)")
+    tests = dedent(BASKET_TESTS).replace("    assert", more + "    assert", 1)
+    bench.write({"shop/__init__.py": "", "shop/basket.py": product, "tests/test_basket.py": tests})
+    told = order(HELD, polluter=polluter, victim=victim)
+
+    (candidate,) = bench.propose(RestoreState(), failing("AssertionError", "no", victim, diagnosis=told))
+
+    assert candidate.workaround
+    assert bench.findings(candidate) == []
+
+
+def test_objects_that_share_by_mistake_are_reported_even_where_a_test_adds_to_it(
+    bench: Any, failing: Callable[..., Any]
+) -> None:
+    tests = BASKET_TESTS.replace('basket.add("mug")', 'Basket.items.append("mug")')
+    product = BASKET % ("items = []", "self.items.append(item)")
+    bench.write({"shop/__init__.py": "", "shop/basket.py": product, "tests/test_basket.py": tests})
+    told = order(HELD, polluter=ANOTHER, victim=ADDS)
+    assert bench.propose(RestoreState(), failing("AssertionError", "no", ADDS, diagnosis=told)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "seen", "call"),
+    [
+        (
+            "RATES = {}\n\ndef reset():\n    RATES.clear()\n", change("shop.rates", "RATES", type="dict"),
+            "shop.rates.reset()",
+        ),
+        (
+            "class Rates:\n    def clear(self):\n        self.known = {}\n\nrates = Rates()\n",
+            change("shop.rates", "rates.known", how="rebound", type="dict", holder="shop.rates.Rates",
+                   also=[["tests.test_cart", "rates.known"]]),
+            "rates.clear()",
+        ),
+        (
+            "class Rates:\n    known = {}\n\n    @classmethod\n    def reset(cls):\n        cls.known = {}\n",
+            change("shop.rates", "Rates.known", type="dict"),
+            "shop.rates.Rates.reset()",
+        ),
+        ("RATES = {}\n\ndef reset(name):\n    RATES.pop(name)\n", change("shop.rates", "RATES", type="dict"), ""),
+        ("RATES = {}\n\ndef reset():\n    pass\n", change("shop.rates", "RATES", type="dict"), ""),
+        (
+            "class Rates:\n    known = {}\n\n    def reset(self):\n        self.known = {}\n",
+            change("shop.rates", "Rates.known", type="dict"),
+            "",
+        ),
+    ],
+    ids=["function", "object", "class", "with an argument", "of something else", "of one object"],
+)  # fmt: skip
+def test_a_reset_that_the_product_offers_is_called(
+    bench: Any, failing: Callable[..., Any], source: str, seen: dict[str, Any], call: str
+) -> None:
+    # given tests that fail in the order in which they are written, by what the product keeps
+    bench.write({**FILES, "shop/rates.py": source})
+
+    candidates = bench.propose(RestoreState(), failing("AssertionError", "no", SECOND, diagnosis=order(seen)))
+
+    # then only a reset of the product's own is a repair
+    assert len(candidates) == bool(call)
+    for candidate in candidates:
+        assert candidate.workaround
+        assert f"    yield\n    {call}\n" in (bench.applied(candidate) / "tests/test_cart.py").read_text()
+        assert bench.findings(candidate) == []
 
 
 @pytest.mark.parametrize(

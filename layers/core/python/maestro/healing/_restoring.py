@@ -1,17 +1,21 @@
 """Fixtures that do nothing but give shared state back, and fixtures made anew more often: told by their form.
 
-Such a fixture copies what the tests share, lets the test run, and puts the copy back. It can change what a test sees
-only by taking away what another test left behind; any other statement in it, and it is not one.
+Such a fixture copies what the tests share, lets the test run, and puts the copy back, or calls a public reset of what
+the product keeps. It can change what a test sees only by taking away what another test left behind; any other statement
+in it, and it is not one.
 """
 
 import ast
+import re
 
 from maestro.healing._forms import dotted
 
 _SCOPES = ("function", "class", "module", "package", "session")
 _COPIES = frozenset({"copy.deepcopy", "copy.copy", "dict", "list", "set"})
 _LOGGER_PARTS = frozenset({"handlers", "level", "disabled", "propagate"})
-HELPERS = frozenset({"copy", "dict", "list", "set", "os", "logging", "pytest"})
+HELPERS = frozenset({"copy", "dict", "list", "set", "os", "logging", "pytest", "pathlib", "shutil"})
+RESETS = re.compile(r"(clear|reset|flush|purge|empty|unregister_all)(_\w+)?|\w+_(reset|clear)|cache_clear")
+_FILE = re.compile(r"\w[\w.+@-]*(/\w[\w.+@-]*)*")  # relative, and never above the project
 
 
 def is_fixture(decorator: ast.expr) -> bool:
@@ -46,7 +50,8 @@ def restoring(node: ast.AST) -> bool:
     if len(places) != 1:
         return False
     saved = _saved(body[: places[0]], declared)
-    return bool(saved) and _given_back(body[places[0] + 1 :], saved or {}, declared)
+    after = body[places[0] + 1 :]
+    return saved is not None and bool(after) and _given_back(after, saved, declared)
 
 
 def _saved(statements: list[ast.stmt], declared: set[str]) -> dict[str, str] | None:
@@ -70,7 +75,40 @@ def _kept(value: ast.expr) -> str | None:
             return ast.unparse(inner) if _reference(inner) else None
         case ast.Call(func=func, args=[], keywords=[]) if dotted(func) == "os.getcwd":
             return "os.getcwd()"
+        case ast.Call(func=func, args=[ast.Constant(value=str(path))], keywords=[]) if dotted(func) == "os.path.exists":
+            return f"exists {path}" if _FILE.fullmatch(path) else None
+        case ast.Call(func=ast.Attribute(value=ast.Call() as of, attr="read_bytes"), args=[], keywords=[]):
+            path = _path(of)
+            return f"bytes of {path}" if path else None
     return ast.unparse(value) if _reference(value) else None
+
+
+def _path(call: ast.Call) -> str:
+    """Return the path of ``pathlib.Path("folder/file")`` where it is relative and plain, else ""."""
+    match call:
+        case ast.Call(func=func, args=[ast.Constant(value=str(path))], keywords=[]) if dotted(func) == "pathlib.Path":
+            return path if _FILE.fullmatch(path) else ""
+    return ""
+
+
+def _removes(statement: ast.If) -> tuple[str, str]:
+    """Return (name, what it gives back) of a statement that removes what was not there before; ("", "") otherwise."""
+    match statement.body, statement.orelse:
+        case [ast.Expr(value=ast.Call(func=func, args=[ast.Constant(value=str(path))]) as call)], []:
+            said, test = ast.unparse(call), statement.test
+            seen = f"os.path.exists({path!r})"
+        case _:
+            return "", ""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=[ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)), other]) if (
+            dotted(func) == "os.remove" and ast.unparse(other) == seen and said == f"os.remove({path!r})"
+        ):
+            return name, f"exists {path}"
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)) if (
+            said == f"shutil.rmtree({path!r}, ignore_errors=True)"
+        ):
+            return name, f"exists {path}"
+    return "", ""
 
 
 def _reference(node: ast.expr) -> bool:
@@ -94,36 +132,57 @@ def _given_back(statements: list[ast.stmt], saved: dict[str, str], declared: set
     back: set[str] = set()
     for statement in statements:
         match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=holder, attr="clear"), args=[], keywords=[])):
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=holder, attr="clear"), args=[], keywords=[])) if (
+                ast.unparse(holder) in saved.values()
+            ):
                 cleared.add(ast.unparse(holder))
                 continue
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=holder, attr="update"), args=[ast.Name(id=name)], keywords=[])
-            ) if ast.unparse(holder) in cleared:
-                place = ast.unparse(holder)
-            case ast.Assign(
-                targets=[ast.Subscript(value=holder, slice=ast.Slice(lower=None, upper=None, step=None))],
-                value=ast.Name(id=name),
-            ):
-                place = ast.unparse(holder)
-            case ast.Assign(targets=[ast.Attribute() as target], value=ast.Name(id=name)):
-                place = ast.unparse(target)
-            case ast.Assign(targets=[ast.Name(id=place)], value=ast.Name(id=name)) if place in declared:
-                pass
-            case ast.Expr(value=ast.Call(func=func, args=[ast.Name(id=name)], keywords=[])) if (
-                dotted(func) == "os.chdir"
-            ):
-                place = "os.getcwd()"
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=holder, attr="setLevel"), args=[ast.Name(id=name)], keywords=[])
-            ) if _logger(holder):
-                place = f"{ast.unparse(holder)}.level"
+            case ast.Expr(value=ast.Call(func=func, args=[], keywords=[])) if _resets(func):
+                continue
+            case ast.Assign(targets=[target], value=ast.Name(id=name)):
+                place = _assigned(target, declared)
+            case ast.Expr(value=ast.Call(args=[ast.Name(id=name)], keywords=[]) as call):
+                place = _handed(call, cleared)
+            case ast.If():
+                name, place = _removes(statement)
             case _:
                 return False
-        if saved.get(name) != place:
+        if not place or saved.get(name) != place:
             return False
         back.add(name)
     return back == set(saved) and cleared <= set(saved.values())
+
+
+def _assigned(target: ast.expr, declared: set[str]) -> str:
+    """Return what an assignment gives back; "" for any other."""
+    match target:
+        case ast.Subscript(value=holder, slice=ast.Slice(lower=None, upper=None, step=None)):
+            return ast.unparse(holder)
+        case ast.Attribute():
+            return ast.unparse(target)
+        case ast.Name(id=name) if name in declared:
+            return name
+    return ""
+
+
+def _handed(call: ast.Call, cleared: set[str]) -> str:
+    """Return what a call with the kept value gives back; "" for any other."""
+    match call.func:
+        case ast.Attribute(value=holder, attr="update") if ast.unparse(holder) in cleared:
+            return ast.unparse(holder)
+        case ast.Attribute(value=holder, attr="setLevel") if _logger(holder):
+            return f"{ast.unparse(holder)}.level"
+        case ast.Attribute(value=ast.Call() as of, attr="write_bytes") if _path(of):
+            return f"bytes of {_path(of)}"
+        case func if dotted(func) == "os.chdir":
+            return "os.getcwd()"
+    return ""
+
+
+def _resets(func: ast.expr) -> bool:
+    """Whether a call without arguments is a reset: ``registry.clear()``, ``price.cache_clear()``, ``reset_rates()``."""
+    name = dotted(func) or ""
+    return bool(RESETS.fullmatch(name.rpartition(".")[2]))
 
 
 def narrower(old: ast.expr, new: ast.expr) -> bool:

@@ -19,3 +19,9 @@ class OutcomesError(HealingError):
     """The measured outcomes behind a confidence could not be read."""
 
     code = "outcomes_invalid"
+
+
+class LeftAloneError(HealingError):
+    """A generator could hide a defect with what it knows, so that it proposes nothing; the message says why."""
+
+    code = "healing.left_alone"

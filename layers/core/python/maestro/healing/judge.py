@@ -25,6 +25,7 @@ from maestro.model import (
     Phase,
     Repair,
     RepairStatus,
+    Strategy,
     Tier,
     Trial,
     TrialStatus,
@@ -282,8 +283,9 @@ def repair_of(  # noqa: PLR0917 - as judge
     )
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds)
-    if failure.regression and earned in (Tier.APPLIED, Tier.REVIEW):
-        earned = Tier.PULL_REQUEST  # it contradicts the diagnosis: a person decides
+    doubtful = candidate.workaround and candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
+    if (failure.regression or doubtful) and earned in (Tier.APPLIED, Tier.REVIEW):
+        earned = Tier.PULL_REQUEST  # it contradicts the diagnosis, or lets the product be as it is: a person decides
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
         failures=(failure.id,),

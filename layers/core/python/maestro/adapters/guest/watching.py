@@ -5,11 +5,16 @@ Standard library only, Python 3.8 and pytest 3 and later. It is told what to do 
 variable ``MAESTRO_EXPERIMENT``: ``order`` (ids; others follow in their own order), ``record`` (bool), ``listing`` ("",
 "sorted" or "reversed": the order in which folders are listed to tests), ``root`` and ``out``, the file to which it adds
 one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
-Each change has ``module``, ``path`` ("NAME" or "Class.attribute"), ``how`` ("inside", "rebound", "added" or
-"removed"), ``type``, ``deep`` (what it holds changed too), ``plain`` (it holds only builtin data) and ``also``: other
-modules in which the same object has that name. The modules "os.environ", "os.getcwd" and "logging" stand for those.
+Each change has ``module``, ``path`` ("NAME", "Class.attribute" or "object.attribute"), ``how`` ("inside", "rebound",
+"added", "removed"; "cached" for a function that remembers more results than before), ``type``, ``deep`` (what it holds
+changed too), ``plain`` (it holds only builtin data) and ``also``: other modules in which the same object has that name.
+Change of an object's attribute names the class as ``holder``. The modules "os.environ", "os.getcwd", "logging" and
+"files" (paths below the root) stand for those; functions of modules outside of the project are watched where a module
+of the project imports those.
 """
 
+import builtins
+import functools
 import json
 import logging
 import os
@@ -20,12 +25,16 @@ import pytest
 
 _NODES = 20000
 _DEPTH = 6
+_FILES = 4000  # a tree of more files is not watched
+_LEVELS = 2  # attributes of objects that are held by attributes of objects
 _CONTAINERS = (list, dict, set)
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), range, slice)
 _CODE = (
     types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, staticmethod,
     classmethod, property,
 )  # fmt: skip
+_REPLACED = (types.FunctionType, types.BuiltinFunctionType, type)
+_REMEMBERS = type(functools.lru_cache(maxsize=None)(len))
 
 
 class Print(object):
@@ -73,10 +82,23 @@ class State(object):
     def __init__(self, root):
         budget = [_NODES]
         self.prints, self.environ, self.cwd = {}, dict(os.environ), _cwd()
-        for name, module in sorted(sys.modules.items(), key=lambda item: item[0]):
-            file = getattr(module, "__file__", None)
-            if type(module) is types.ModuleType and isinstance(file, str) and os.path.realpath(file).startswith(root):
-                self.take(name, "", vars(module), budget)
+        self.code, self.caches, self.aliases, self.holders, self.seen = {}, {}, {}, {}, {}
+        modules = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if type(module) is types.ModuleType
+            and isinstance(getattr(module, "__file__", None), str)
+            and os.path.realpath(module.__file__).startswith(root)
+        }
+        self.own, outside = frozenset(modules), {"builtins": builtins}
+        for name, module in sorted(modules.items()):
+            self.take(name, "", vars(module), budget)
+            outside.update((m.__name__, m) for m in list(vars(module).values()) if type(m) is types.ModuleType)
+        for name, module in outside.items():
+            if name not in self.own and not name.startswith(("_", "pytest")):
+                self.code.update(((name, n), v) for n, v in list(vars(module).items()) if isinstance(v, _REPLACED))
+        self.take("sys", "", {"argv": sys.argv, "path": sys.path}, budget)
+        self.files = _files(root)
         self.loggers = {}
         for name, logger in [("", logging.getLogger()), *sorted(logging.Logger.manager.loggerDict.items())]:
             if isinstance(logger, logging.Logger):
@@ -84,29 +106,57 @@ class State(object):
 
     def take(self, module, prefix, names, budget):
         for name, value in list(names.items()):
-            if name.startswith(("__", "@py")) or budget[0] <= 0:
+            key = (module, prefix + name) if isinstance(name, str) else None
+            if key is None or name.startswith(("__", "@py")) or budget[0] <= 0:
                 continue
+            if isinstance(value, _REPLACED):
+                self.code[key] = value
             if isinstance(value, type):
                 if not prefix and value.__module__ == module and value.__qualname__ == name:
                     self.take(module, name + ".", vars(value), budget)
+            elif type(value) is _REMEMBERS:
+                _, places = self.caches.setdefault(id(value), (value.cache_info().currsize, []))
+                places.append(list(key))
             elif not isinstance(value, _CODE):
-                self.prints[(module, prefix + name)] = Print(value, budget)
+                self.prints[key] = Print(value, budget)
+                self.within(key, value, budget)
+
+    def within(self, key, value, budget):
+        """Take the attributes of an object whose class is the project's, once for each object."""
+        kind = type(value)
+        fields = getattr(value, "__dict__", None) if kind.__module__ in self.own else None
+        if type(fields) is not dict or key[1].count(".") >= _LEVELS:
+            return
+        first = self.seen.setdefault(id(value), key)
+        if first == key:
+            self.holders[key] = "%s.%s" % (kind.__module__, kind.__qualname__)
+            self.take(key[0], key[1] + ".", fields, budget)
+        else:
+            self.aliases.setdefault(first, []).append(key)
 
     def changes(self, later):
         """List what differs in ``later``; one entry for an object that several modules name."""
         found, seen = [], {}
         for key in sorted(set(self.prints) | set(later.prints)):
             old, new = self.prints.get(key), later.prints.get(key)
-            change = _change(old, new)
+            change = None if key in self.code or key in later.code else _change(old, new)
             if change is None:
                 continue
-            change.update(module=key[0], path=key[1], also=[])
+            change.update(module=key[0], path=key[1], also=self.elsewhere(key))
+            owner = (key[0], key[1].rpartition(".")[0])
+            if owner in self.holders:
+                change["holder"] = self.holders[owner]
             if change["how"] == "inside" and id(new.value) in seen:
                 seen[id(new.value)]["also"].append([key[0], key[1]])
                 continue
             if new is not None:
                 seen[id(new.value)] = change
             found.append(change)
+        return [*found, *self.replaced(later), *_file_changes(self.files, later.files), *self.process(later)]
+
+    def process(self, later):
+        """List what differs of the process: variables, the working folder, loggers."""
+        found = []
         names = sorted(n for n in set(self.environ) | set(later.environ) if self.environ.get(n) != later.environ.get(n))
         names = [name for name in names if name not in ("PYTEST_CURRENT_TEST", "MAESTRO_EXPERIMENT")]
         if names:
@@ -119,6 +169,71 @@ class State(object):
                 if old[place] != new[place]:
                     found.append({"module": "logging", "path": name, "how": "rebound", "type": what})
         return found
+
+    def elsewhere(self, key):
+        """Other places under which an attribute of a shared object can be reached."""
+        parts = key[1].split(".")
+        for count in range(1, len(parts)):
+            known = self.aliases.get((key[0], ".".join(parts[:count])))
+            if known:
+                return [[module, ".".join([path, *parts[count:]])] for module, path in known]
+        return []
+
+    def replaced(self, later):
+        """List functions and classes that are others now, and those that remember more results."""
+        gone = object()
+        for key, old in sorted(self.code.items(), key=lambda item: item[0]):
+            new = later.code.get(key, gone)
+            if new is gone and key in later.prints:
+                new = later.prints[key].value
+            elif new is gone and key[0] not in self.own and key[0] in sys.modules:
+                new = vars(sys.modules[key[0]]).get(key[1], gone)
+            if new is not gone and new is not old:
+                yield {"module": key[0], "path": key[1], "how": "rebound", "type": type(old).__name__, "deep": False,
+                       "plain": True, "also": []}  # fmt: skip
+        for key, (size, places) in later.caches.items():
+            if key in self.caches and size > self.caches[key][0]:
+                yield {"module": places[0][0], "path": places[0][1], "how": "cached", "type": "lru_cache",
+                       "deep": False, "plain": True, "also": places[1:]}  # fmt: skip
+
+
+def _files(root):
+    """Map the paths below the project's root to what tells that they changed; None where there are too many."""
+    found = {}
+    try:
+        for folder, names, leaves in os.walk(root):
+            names[:] = [n for n in names if not n.startswith(".") and n != "__pycache__" and not n.endswith("-info")]
+            for name in names:
+                found[os.path.join(folder, name)[len(root) :] + os.sep] = None
+            for name in leaves:
+                if not name.endswith((".pyc", ".coverage")):
+                    path = os.path.join(folder, name)
+                    told = os.lstat(path)
+                    found[path[len(root) :]] = (told.st_mtime_ns, told.st_size)
+            if len(found) > _FILES:
+                return None
+    except Exception:  # a test may have replaced what lists a folder
+        return None
+    return found
+
+
+def _file_changes(old, new):
+    if old is None or new is None:
+        return []
+    found, inside = [], []
+    for path in sorted(set(old) | set(new)):
+        if path in old and path in new and old[path] == new[path]:
+            continue
+        if any(path.startswith(folder) for folder in inside):
+            continue
+        folder = path.endswith(os.sep)
+        if folder:
+            inside.append(path)
+        how = "added" if path not in old else "removed" if path not in new else "inside"
+        kind = "folder" if folder else "file"
+        found.append({"module": "files", "path": path.rstrip(os.sep), "how": how, "type": kind, "deep": False,
+                      "plain": True, "also": []})  # fmt: skip
+    return found
 
 
 def _change(old, new):
