@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from maestro.healing.strategies.flaky_stabilization.listings import SortedListing, with_sorted
+from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing, with_sorted
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 
@@ -453,3 +453,99 @@ def test_the_order_in_which_the_product_lists_is_the_products_business(
 
     # then only a test's helper is changed
     assert len(bench.propose(SortedListing(), failure)) == proposals
+
+
+LISTED = """\
+    import os
+
+
+    def load(folder):
+        \"\"\"Load what lies in a folder, in order to show it.\"\"\"
+        return [name.upper() for name in os.listdir(folder)]
+"""
+LISTING_TEST = """\
+    from shop.files import load
+
+
+    def test_it():
+        assert load("data") == ["A", "B"]
+"""
+
+
+def listing_failure(failing: Callable[..., Any], *, by_name: str = "passed") -> Any:
+    told = failing("AssertionError", "assert ['B', 'A'] == ['A', 'B']", diagnosis={"verdict": "listing"})
+    outcomes = {"tests/test_demo.py::test_it": [by_name, by_name]}
+    return replace(
+        told,
+        facts=replace(told.facts, covered={"shop/files.py": ("load",)}),
+        experiments=({"name": "listed-sorted", "outcomes": outcomes, "problem": ""},),
+    )
+
+
+@pytest.mark.parametrize(
+    ("imports", "call", "line"),
+    [
+        ("import os", "os.listdir(folder)", 'monkeypatch.setattr(os, "listdir", lambda *args: sorted(listed(*args)))'),
+        ("import glob", "glob.glob(folder)", 'monkeypatch.setattr(glob, "glob", lambda *args, **kwargs: sorted('),
+        ("import pathlib", "pathlib.Path(folder).iterdir()", '"iterdir", lambda self: iter(sorted(listed(self)))'),
+        ("import pathlib", "pathlib.Path(folder).rglob('*')", "lambda self, pattern: iter(sorted(listed(self, "),
+    ],
+)  # fmt: skip
+def test_a_test_whose_product_lists_a_folder_meets_one_order(
+    bench: Any, failing: Callable[..., Any], imports: str, call: str, line: str
+) -> None:
+    product = LISTED.replace("import os", imports).replace("os.listdir(folder)", call)
+    bench.write({"shop/__init__.py": "", "shop/files.py": product, "tests/test_demo.py": LISTING_TEST})
+
+    (candidate,) = bench.propose(ListedByName(), listing_failure(failing))
+
+    assert candidate.workaround
+    assert line in (bench.applied(candidate) / "tests/test_demo.py").read_text()
+    assert bench.findings(candidate) == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"shop/files.py": LISTED.replace("in order to show it", "sorted by name")},
+        {"shop/files.py": LISTED.replace("in order to show it", "in the order of their names")},
+        {"shop/files.py": LISTED.replace("os.listdir(folder)", "sorted(set(folder))")},
+        {"tests/test_demo.py": LISTING_TEST.replace("test_it", "test_order")},
+        {"README.md": "Files are loaded in alphabetical order."},
+        {"tests/test_demo.py": LISTING_TEST.replace('["A", "B"]', 'sorted(load("data"))')},
+    ],
+    ids=["docstring", "another docstring", "no listing", "a test of the order", "readme", "another test of the order"],
+)
+def test_where_an_order_may_be_promised_the_failure_is_left_to_the_product(
+    bench: Any, failing: Callable[..., Any], files: dict[str, str]
+) -> None:
+    bench.write({"shop/files.py": LISTED, "tests/test_demo.py": LISTING_TEST, **files})
+    told = listing_failure(failing)
+    told = replace(told, tests=("tests/test_demo.py::test_order",)) if "test_order" in str(files) else told
+    assert bench.propose(ListedByName(), told) == []
+
+
+def test_a_test_that_fails_by_name_too_is_not_made_to_meet_that_order(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write({"shop/files.py": LISTED, "tests/test_demo.py": LISTING_TEST})
+    assert bench.propose(ListedByName(), listing_failure(failing, by_name="failed")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("sorted(listed(*args))", "['a', 'b']"),
+        ("sorted(listed(*args))", "sorted(listed(*args))[:2]"),
+        ("sorted(listed(*args))", "sorted(set(listed(*args)))"),
+        ('"listdir"', '"scandir"'),
+        ("os, ", "shop.files, "),
+        ("    listed = os.listdir\n", "    listed = os.listdir\n    os.sep = '/'\n"),
+    ],
+)
+def test_a_listing_fixture_that_does_anything_else_is_refused(
+    bench: Any, failing: Callable[..., Any], old: str, new: str
+) -> None:
+    bench.write({"shop/files.py": LISTED, "tests/test_demo.py": LISTING_TEST})
+    (candidate,) = bench.propose(ListedByName(), listing_failure(failing))
+    text = (bench.applied(candidate) / "tests/test_demo.py").read_text()
+    assert old in text
+    assert bench.rules({"tests/test_demo.py": text.replace(old, new)})

@@ -13,7 +13,8 @@ from maestro.healing._forms import dotted
 _SCOPES = ("function", "class", "module", "package", "session")
 _COPIES = frozenset({"copy.deepcopy", "copy.copy", "dict", "list", "set"})
 _LOGGER_PARTS = frozenset({"handlers", "level", "disabled", "propagate"})
-HELPERS = frozenset({"copy", "dict", "list", "set", "os", "logging", "pytest", "pathlib", "shutil"})
+HELPERS = frozenset({"copy", "dict", "list", "set", "os", "logging", "pytest", "pathlib", "shutil", "glob", "sorted",
+                     "iter"})  # fmt: skip
 RESETS = re.compile(r"(clear|reset|flush|purge|empty|unregister_all)(_\w+)?|\w+_(reset|clear)|cache_clear")
 _FILE = re.compile(r"\w[\w.+@-]*(/\w[\w.+@-]*)*")  # relative, and never above the project
 

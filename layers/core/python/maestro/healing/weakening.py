@@ -17,6 +17,7 @@ from pathlib import Path
 from maestro.healing import _configuration, _scans
 from maestro.healing._equivalence import Comparer
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
+from maestro.healing._listing import orders_listing
 from maestro.healing._names import stdlib_gone
 from maestro.healing._restoring import HELPERS, autouse, restoring
 from maestro.healing._signatures import asked_for
@@ -285,9 +286,9 @@ def _inserted(
 
 
 def _added_fixture(path: str, node: ast.AST, bound: set[str], *, inside: bool) -> Iterator[Finding]:
-    """Judge a fixture that tests get without asking: it may give state back, and do nothing else."""
+    """Judge a fixture that tests get without asking: it may give state back or sort listings, and do no more."""
     name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
-    if inside or not restoring(node) or bound & HELPERS:
+    if inside or not (restoring(node) or orders_listing(node)) or bound & HELPERS:
         yield Finding(
             "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"
         )

@@ -20,7 +20,7 @@ from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
 from maestro.healing.strategies.environment_healing.project import ProjectInstalled, ProjectPath
 from maestro.healing.strategies.environment_healing.variables import Encoding, GitIdentity, StatedVariable
-from maestro.healing.strategies.flaky_stabilization.listings import SortedListing
+from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
@@ -61,6 +61,7 @@ def generators() -> list[Generator]:
         NarrowScope(),
         RestoreState(),
         SortedListing(),
+        ListedByName(),
         VersionPin(),
         FamilyPin(),
         DatedEnvironment(),

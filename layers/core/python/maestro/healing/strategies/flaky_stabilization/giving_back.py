@@ -130,22 +130,11 @@ def _is_module(name: str, path: str) -> bool:
 
 def _indented(line: str, indent: str) -> str:
     inner = line.lstrip()
-    return indent * (1 + (len(line) - len(inner)) // 4) + inner
+    return indent * ((len(line) - len(inner)) // 4) + inner
 
 
 def with_fixture(text: str, module: ast.Module, items: Sequence[Item]) -> str:
     """Add the restoring fixture, and the imports that it takes, below the imports of a file."""
-    lines = text.splitlines(keepends=True)
-    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    indent = "\t" if any(line.startswith("\t") for line in lines) else "    "
-    known = {a.asname or a.name for n in module.body if isinstance(n, ast.Import) for a in n.names}
-    wanted = sorted({i for item in items for i in item.imports} | {"pytest"})
-    imports = [f"import {name}" for name in wanted if name not in known]
-    last = 0
-    for number, node in enumerate(module.body):
-        docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if docstring or isinstance(node, (ast.Import, ast.ImportFrom)):
-            last = node.end_lineno or 0
     declared = [item.declared for item in items if item.declared]
     keeping = [item for item in items if item.keep]
     kept = [f"kept_{number}" if len(keeping) > 1 else "kept" for number in range(1, len(keeping) + 1)]
@@ -158,13 +147,29 @@ def with_fixture(text: str, module: ast.Module, items: Sequence[Item]) -> str:
     body += ["yield"]
     body += [line.format(name) for name, item in zip(kept, keeping, strict=True) for line in item.back]
     body += [line for item in items if not item.keep for line in item.back]
-    added = ["", "", "@pytest.fixture(autouse=True)", f"def {FIXTURE}():", *(_indented(line, indent) for line in body)]
-    if not lines:
-        added = added[2:] if not imports else added
+    added = ["@pytest.fixture(autouse=True)", f"def {FIXTURE}():", *(f"    {line}" for line in body)]
+    return below_imports(text, module, sorted({i for item in items for i in item.imports} | {"pytest"}), added)
+
+
+def below_imports(text: str, module: ast.Module, wanted: Sequence[str], added: Sequence[str]) -> str:
+    """Add a function below the imports of a file, in the file's own indentation, with the imports that it takes."""
+    lines = text.splitlines(keepends=True)
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    indent = "\t" if any(line.startswith("\t") for line in lines) else "    "
+    known = {a.asname or a.name for n in module.body if isinstance(n, ast.Import) for a in n.names}
+    imports = [f"import {name}" for name in wanted if name not in known]
+    last = 0
+    for number, node in enumerate(module.body):
+        docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if docstring or isinstance(node, (ast.Import, ast.ImportFrom)):
+            last = node.end_lineno or 0
+    function = ["", "", *(_indented(line, indent) for line in added)]
+    if not lines and not imports:
+        function = function[2:]
     head = lines[:last]
     if head and not head[-1].endswith(("\n", "\r\n")):
         head[-1] += newline
-    inserted = [line + newline for line in [*imports, *added]]
+    inserted = [line + newline for line in [*imports, *function]]
     rest = lines[last:]
     if rest and rest[0].strip():
         inserted += [newline, newline]

@@ -1,19 +1,36 @@
-"""A folder's listing is sorted in tests that pass or fail by the order in which the system happens to list it.
+"""Tests that pass or fail by the order in which the system happens to list a folder are made to meet one order.
 
-Where the product itself lists the folder, the order is the product's business, and the failure is only explained.
+A listing that a test makes is sorted. Where the product lists the folder, its code is left alone: the test's module
+gets a fixture that lists by name. Where anything says that the order is part of what the product promises, nothing is
+done: a product that does not sort then has a defect.
 """
 
+import ast
+import re
 from collections.abc import Collection, Iterable
 
 import libcst as cst
 
+from maestro.healing import _listing
+from maestro.healing._forms import dotted as dotted_name
 from maestro.healing.base import Project, Proposal
 from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
+from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.rewriting import dotted
 from maestro.model import Failure, Strategy
 
 _LISTS = frozenset({"listdir", "glob", "iglob", "rglob", "iterdir"})
 _SORTED = frozenset({"sorted", "set", "frozenset", "len", "any", "all", "sum", "max", "min"})
+
+# "In order to" is a purpose; anything else that sounds of order may be a promise.
+_PURPOSE = re.compile(r"(?i)\bin\s+order\s+(to|that|for)\b")
+_ORDER = re.compile(r"(?i)sort|order|alphabet|lexic|sequen|first|last|newest|oldest|latest")
+_SORTS = re.compile(r"(?i)sort|order")
+_PROMISE = re.compile(r"(?i)alphabetic|lexicograph|sorted by|order of (the )?(file|name)|in (file)?name order")
+_TELLS = re.compile(r"(?i)^(readme|changes|changelog|history|docs/.*)(\.(md|rst|txt))?$")
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class SortedListing:
@@ -34,6 +51,86 @@ class SortedListing:
             changed = with_sorted(tree.text(path) or "", names)
             if changed is not None:
                 yield Proposal({path: changed}, f"{path} lists its folder in the order of the names", 0.5)
+
+
+class ListedByName:
+    """Lets folders be listed by name for tests of a product that lists them, and promises no order."""
+
+    name = "listed_by_name"
+    strategy = Strategy.FLAKY_STABILIZATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal per way to list; only after an experiment in which listing by name made the tests pass."""
+        if failure.diagnosis.get("verdict") != "listing" or not _passes_by_name(failure):
+            return
+        tree = SourceTree(project.root, project.test_paths)
+        covered = [
+            function
+            for path, names in failure.facts.covered.items()
+            if path in tree.files and tree.role(path) is Role.PRODUCT
+            for function in _functions(tree.text(path) or "", {name.rpartition(".")[2] for name in names})
+        ]
+        files = list(dict.fromkeys(test.partition("::")[0] for test in failure.tests))
+        tests = [f for file in files for f in _functions(tree.text(file) or "", _names(failure.tests))]
+        if any(map(_speaks_of_order, (*covered, *tests))) or _promises(tree):
+            return
+        for way in dict.fromkeys(way for function in covered for way in _ways(function)):
+            form = _listing.FORMS[way]
+            edits = {file: text for file in files if (text := _with_fixture(tree.text(file) or "", form)) is not None}
+            if len(edits) == len(files) and all(tree.role(file) in (Role.TEST, Role.FIXTURE) for file in files):
+                said = f"the tests of {', '.join(files)} list folders by name; the product promises no order"
+                yield Proposal(edits, said, 0.6, workaround=True)
+
+
+def _passes_by_name(failure: Failure) -> bool:
+    seen = [told["outcomes"] for told in failure.experiments if told.get("name") == "listed-sorted"]
+    outcomes = [outcome for told in seen for runs in told.values() for outcome in runs]
+    return bool(outcomes) and set(outcomes) == {"passed"}
+
+
+def _names(tests: Iterable[str]) -> set[str]:
+    return {test.partition("[")[0].rpartition("::")[2] for test in tests}
+
+
+def _functions(source: str, names: Collection[str]) -> list[_Function]:
+    module = parse(source)
+    return [
+        node
+        for node in (ast.walk(module) if module is not None else ())
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in names
+    ]
+
+
+def _ways(function: _Function) -> list[str]:
+    """The ways in which a function lists folders without caring for the order itself."""
+    found: dict[str, None] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = dotted_name(node.func) or ""
+            method = node.func.attr if node.func.attr in _listing.FORMS and name.partition(".")[0] != "glob" else ""
+            way = name if name in _listing.FORMS and "." in name else method
+            found |= {way: None} if way else {}
+    return list(found)
+
+
+def _speaks_of_order(function: _Function) -> bool:
+    """Whether a function's name or words are about an order, which then may be what it promises or tests."""
+    words = [function.name, ast.get_docstring(function) or ""]
+    words += [
+        node.value for node in ast.walk(function) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return any(_ORDER.search(_PURPOSE.sub("", text)) for text in words)
+
+
+def _promises(tree: SourceTree) -> bool:
+    return any(_PROMISE.search(tree.text(path) or "") for path in tree.files if _TELLS.match(path))
+
+
+def _with_fixture(text: str, form: _listing.Form) -> str | None:
+    module = parse(text)
+    if module is None or _listing.FIXTURE in text:
+        return None
+    return below_imports(text, module, sorted({form.module, "pytest"}), form.lines())
 
 
 def with_sorted(source: str, functions: Collection[str]) -> str | None:
