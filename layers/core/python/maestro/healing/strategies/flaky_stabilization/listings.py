@@ -114,12 +114,12 @@ def _ways(function: _Function) -> list[str]:
 
 
 def _speaks_of_order(function: _Function) -> bool:
-    """Whether a function's name or words are about an order, which then may be what it promises or tests."""
+    """Whether a function's names or words are about an order, which then may be what it promises or tests."""
     words = [function.name, ast.get_docstring(function) or ""]
-    words += [
-        node.value for node in ast.walk(function) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    return any(_ORDER.search(_PURPOSE.sub("", text)) for text in words)
+    words += [str(node.value) for node in ast.walk(function) if isinstance(node, ast.Constant)]
+    names = [node.id for node in ast.walk(function) if isinstance(node, ast.Name)]
+    names += [node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)]
+    return any(_ORDER.search(_PURPOSE.sub("", text)) for text in words) or any(map(_SORTS.search, names))
 
 
 def _promises(tree: SourceTree) -> bool:
