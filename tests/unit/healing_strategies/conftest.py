@@ -1,10 +1,14 @@
 """Real little projects on disk, a package index on 127.0.0.1, and failures as the capture plugin records them."""
 
 import ast
+import io
 import json
+import re
 import shutil
 import subprocess
+import tarfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,30 +54,62 @@ INDEX: dict[str, list[tuple[str, str]]] = {
     ],
     "arrays": [("0.1", "2010-01-01"), ("1.0", "2018-01-01"), ("1.5", "2023-12-01"), ("2.0", "2025-01-01")],
     "modern": [("1.0", "2025-06-01")],
+    "squatter": [("1.0", "2024-01-01")],
+    "wheeled": [("1.0", "2024-01-01")],
     "newcomer": [("0.9", "2024-01-01"), ("1.0", "2025-06-01")],
 }
 
 PYTHONS = {"modern": ">=3.11"}
 WHEELS = {
+    "wheeled-1.0": ["py3-none-any"],
     "arrays-1.0": ["cp38-cp38-manylinux1_x86_64"],
     "arrays-1.5": ["cp38-cp38-manylinux1_x86_64", "cp312-cp312-manylinux1_x86_64"],
     "arrays-2.0": ["cp312-cp312-manylinux1_x86_64"],
 }
 
 
+MODULES = {"squatter": "something_else"}
+
+
 class _Index(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith("/files/"):
+            self._file(self.path.rpartition("/")[2])
+            return
         name = self.path.strip("/").rpartition("/")[2]
         releases = INDEX.get(name)
         self.send_response(200 if releases else 404)
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
         self.end_headers()
         files = [
-            {"filename": f"{name}-{end}", "upload-time": f"{day}T00:00:00Z", "requires-python": PYTHONS.get(name, "")}
+            {
+                "filename": f"{name}-{end}",
+                "url": f"../../files/{name}-{end}",
+                "size": 1000,
+                "upload-time": f"{day}T00:00:00Z",
+                "requires-python": PYTHONS.get(name, ""),
+            }
             for v, day in releases or ()
             for end in (f"{v}.tar.gz", *(f"{v}-{tag}.whl" for tag in WHEELS.get(f"{name}-{v}", ())))
         ]
         self.wfile.write(json.dumps({"name": name, "files": files, "meta": {"api-version": "1.1"}}).encode())
+
+    def _file(self, filename: str) -> None:
+        """Send a release: what it brings is a module of the distribution's name, or what MODULES says."""
+        name, _, rest = filename.partition("-")
+        module, held = MODULES.get(name, name), io.BytesIO()
+        if filename.endswith(".whl"):
+            with zipfile.ZipFile(held, "w") as wheel:
+                wheel.writestr("padding.dist-info/RECORD", "x" * 400_000)
+                wheel.writestr(f"{module}/__init__.py", "")
+        else:
+            with tarfile.open(fileobj=held, mode="w:gz") as sdist:
+                sdist.addfile(tarfile.TarInfo(f"{name}-{rest.removesuffix('.tar.gz')}/{module}.py"))
+        body = held.getvalue()
+        tail = re.fullmatch(r"bytes=-(\d+)", self.headers.get("Range", ""))
+        self.send_response(206 if tail else 200)
+        self.end_headers()
+        self.wfile.write(body[-int(tail[1]) :] if tail else body)
 
     def log_message(self, *args: object) -> None:
         pass

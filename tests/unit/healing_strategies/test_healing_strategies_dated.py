@@ -16,6 +16,8 @@ from packaging.version import Version
 Fail = Callable[..., Failure]
 PINS = ("pytest==8.4.2", "widgets==2.1.0", "gadgets==1.0", "newcomer==1.0", "-e .")
 
+OLD = "setup(name='demo', classifiers=['Programming Language :: Python :: 3.5'])\n"
+
 
 @pytest.fixture
 def dated(bench: Bench) -> Bench:
@@ -25,6 +27,7 @@ def dated(bench: Bench) -> Bench:
         {
             "maestro.yaml": f"project: demo\nenvironment:\n  python: '3.12'\n  install:\n{lines}",
             "PKG-INFO": "Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n",
+            "setup.py": OLD,
             "demo.py": "",
         }
     )
@@ -120,6 +123,43 @@ def test_the_version_is_read_from_the_metadata(dated: Bench, fail: Fail, name: s
     (dated.root / "PKG-INFO").unlink()
     dated.write({name: text})
     assert environment(dated, candidates(dated, fail("AssertionError", "no"))[-1])[0] == "3.9"
+
+
+@pytest.mark.parametrize(
+    ("stated", "interpreters"),
+    [
+        ("", {"3.12"}),
+        ("classifiers=['Programming Language :: Python :: 3.7', 'Programming Language :: Python :: 3.12']", {"3.12"}),
+        ("classifiers=['Programming Language :: Python :: 3.7']", {"3.12", "3.8"}),
+        ("python_requires='>=3.6'", {"3.12"}),
+        ("python_requires='>=3.6, <3.11'", {"3.12", "3.8"}),
+    ],
+)
+def test_another_interpreter_only_where_the_project_rules_out_the_one_at_hand(
+    dated: Bench, fail: Fail, stated: str, interpreters: set[str]
+) -> None:
+    dated.write({"setup.py": f"from setuptools import setup\nsetup(\n    name='demo',\n    {stated}\n)\n"})
+    found = candidates(dated, fail("AssertionError", "assert 1 == 2"))
+    assert {"3.8" if "Python 3.8" in c.summary else "3.12" for c in found} == interpreters
+
+
+@pytest.mark.parametrize(
+    ("exception", "message", "attributes"),
+    [
+        ("ModuleNotFoundError", "No module named 'whatever'", {"module": "whatever"}),
+        ("FixtureLookupError", "fixture 'mocker' not found", {"fixture": "mocker"}),
+        ("UsageError", "error: unrecognized arguments: --cov=demo", {}),
+    ],
+)
+def test_going_back_is_no_answer_to_what_was_never_installed(
+    dated: Bench, fail: Fail, exception: str, message: str, attributes: dict[str, str]
+) -> None:
+    assert candidates(dated, fail(exception, message, attributes=attributes)) == []
+
+
+def test_going_back_may_bring_a_module_that_python_removed(dated: Bench, fail: Fail) -> None:
+    failure = fail("ModuleNotFoundError", "No module named 'imp'", attributes={"module": "imp"})
+    assert candidates(dated, failure)
 
 
 def test_nothing_is_said_where_the_index_is_silent(dated: Bench, fail: Fail) -> None:

@@ -79,8 +79,8 @@ def test_the_files_other_missing_modules_come_along(bench: Bench, fail: Fail) ->
         }
     )
     failure = fail("ModuleNotFoundError", "No module named 'widgets'", line=2, attributes={"module": "widgets"})
-    bench.apply(bench.propose(failure)[1])
-    assert installs(bench) == ["pytest", "widgets", "gadgets"]
+    bench.apply(next(c for c in bench.propose(failure) if "gadgets" in c.summary))
+    assert installs(bench) == ["pytest", "gadgets", "widgets"]
 
 
 def test_mock_is_rewritten_rather_than_installed_but_both_are_proposed(bench: Bench, fail: Fail) -> None:
@@ -230,5 +230,62 @@ def test_all_that_the_project_states_and_imports_can_come_at_once(bench: Bench, 
     )
     failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
     candidates = bench.propose(failure)
-    bench.apply(candidates[1])
-    assert installs(bench) == ["pytest", "widgets", "gadgets>=0.5"]
+    bench.apply(candidates[0])
+    assert installs(bench) == ["pytest", "gadgets>=0.5", "widgets"]
+    assert [c.summary.partition(":")[0] for c in candidates[1:]] == ["install widgets for the module widgets"]
+
+
+def test_every_group_that_lacks_one_of_a_set_proposes_the_same_set(bench: Bench, fail: Fail) -> None:
+    bench.modules = {"pytest": "pytest"}
+    bench.write(
+        {
+            "requirements-dev.txt": "widgets\ngadgets\npytest-mock\npytest-cov\nsphinx\n",
+            "setup.cfg": "[tool:pytest]\naddopts = --cov=demo -q\n",
+            "docs/conf.py": "import sphinx\n",
+            "tests/test_demo.py": "import widgets\n\n\ndef test_it(mocker):\n    pass\n",
+            "tests/test_more.py": "import gadgets\n",
+        }
+    )
+    sets = {
+        bench.propose(fail("ModuleNotFoundError", f"No module named '{m}'", attributes={"module": m}))[0].patch
+        for m in ("widgets", "gadgets")
+    }
+    assert len(sets) == 1
+    (patch,) = sets
+    for line in ("gadgets", "pytest-cov", "pytest-mock", "widgets"):
+        assert f"+  - {line}\n" in patch
+    assert "sphinx" not in patch  # only the documentation wants it
+
+
+@pytest.mark.parametrize("module", ["squatter", "wheelie"])
+def test_a_stranger_that_does_not_bring_the_module_is_not_installed(bench: Bench, fail: Fail, module: str) -> None:
+    bench.write({"tests/test_demo.py": f"import {module}\n"})
+    failure = fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module})
+    assert bench.propose(failure, strategies=DEPENDENCY) == []
+
+
+@pytest.mark.parametrize("module", ["whatever", "wheeled"])
+def test_a_stranger_that_brings_it_is_believed_little(bench: Bench, fail: Fail, module: str) -> None:
+    bench.write({"tests/test_demo.py": f"import {module}\n"})
+    failure = fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module})
+    assert [c.prior for c in bench.propose(failure, strategies=DEPENDENCY)] == [0.3]
+    bench.write({"requirements.txt": f"{module}\n"})
+    assert [c.prior for c in bench.propose(failure, strategies=DEPENDENCY)] == [0.9]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("demo.egg-info/requires.txt", "six\n\n[test:python_version >= '3']\npython-widgets>=1\n"),
+        ("PKG-INFO", "Name: demo\nRequires-Dist: python-widgets (>=1) ; extra == 'test'\n\nprose\n"),
+        ("Pipfile", "[dev-packages]\npython-widgets = '>=1'\n"),
+        ("pyproject.toml", "[dependency-groups]\ntest = ['python-widgets>=1']\n"),
+    ],
+)
+def test_a_declared_distribution_is_known_by_the_usual_additions_to_its_name(
+    bench: Bench, fail: Fail, path: str, text: str
+) -> None:
+    bench.write({path: text, "tests/test_demo.py": "import widgets\n"})
+    failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
+    bench.apply(bench.propose(failure, strategies=DEPENDENCY)[0])
+    assert installs(bench) == ["pytest", "python-widgets>=1"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from maestro.healing.base import Project
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.names import canonical, is_stdlib
@@ -173,6 +175,21 @@ class Evidence:
         from maestro.healing.strategies.metadata import own_names
 
         return own_names(self.tree)
+
+    @cached_property
+    def declared(self) -> Mapping[str, Requirement]:
+        """Normalised name -> what the project's own files require, for whichever Python and in whichever extra.
+
+        A requirement with a version range comes before one without, one for this Python before one for another.
+        """
+        from maestro.healing.strategies.metadata import requirements
+
+        found: dict[str, Requirement] = {}
+        for stated in (*requirements(self.tree, self.python), *requirements(self.tree)):
+            known = found.setdefault(canonical(stated.name), stated)
+            if stated.specifier and not known.specifier and stated.marker == known.marker:
+                found[canonical(stated.name)] = stated
+        return found
 
     @cached_property
     def missing_fixture(self) -> str:

@@ -82,14 +82,9 @@ def releases(distribution: str, network: Mapping[str, str]) -> tuple[Release, ..
 @lru_cache(maxsize=256)
 def _releases(name: str, network: tuple[tuple[str, str], ...]) -> tuple[Release, ...]:
     settings = dict(network)
-    if settings.get("UV_OFFLINE") or settings.get("PIP_NO_INDEX") or settings.get("UV_NO_INDEX"):
-        raise IndexUnavailableError(
-            f"the package index is switched off here, so {name!r} could not be looked up; allow an index"
-        )
-    base = _first(settings, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL") or _DEFAULT_INDEX
-    url = f"{base.rpartition('=')[2] if '://' in base.rpartition('=')[2] else base}".rstrip("/") + f"/{name}/"
+    url = index_url(name, settings)
     try:
-        answer = _pool(url, settings).request(
+        answer = pool(url, settings).request(
             "GET", url, headers={"Accept": _ACCEPT}, timeout=_TIMEOUT, retries=urllib3.Retry(2, backoff_factor=0.3),
             preload_content=False,
         )  # fmt: skip
@@ -110,11 +105,22 @@ def _releases(name: str, network: tuple[tuple[str, str], ...]) -> tuple[Release,
     return _from_html(body.decode("utf-8", "replace"))
 
 
+def index_url(name: str, settings: Mapping[str, str]) -> str:
+    """Return where the index lists a distribution's files; raises :class:`IndexUnavailableError` where it is off."""
+    if settings.get("UV_OFFLINE") or settings.get("PIP_NO_INDEX") or settings.get("UV_NO_INDEX"):
+        raise IndexUnavailableError(
+            f"the package index is switched off here, so {name!r} could not be looked up; allow an index"
+        )
+    base = _first(settings, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL") or _DEFAULT_INDEX
+    return f"{base.rpartition('=')[2] if '://' in base.rpartition('=')[2] else base}".rstrip("/") + f"/{name}/"
+
+
 def _first(settings: Mapping[str, str], *names: str) -> str:
     return next((settings[n] for n in names if settings.get(n)), "")
 
 
-def _pool(url: str, settings: Mapping[str, str]) -> urllib3.PoolManager:
+def pool(url: str, settings: Mapping[str, str]) -> urllib3.PoolManager:
+    """Return what asks a URL the way the operator's settings say: proxy, certificates, credentials."""
     certificates = _first(settings, "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") or None
     parsed = urllib3.util.parse_url(url)
     headers = urllib3.util.make_headers(basic_auth=parsed.auth) if parsed.auth else None
@@ -155,7 +161,7 @@ def _from_html(text: str) -> tuple[Release, ...]:
 def _collect(files: Any) -> tuple[Release, ...]:
     found: dict[Version, Release] = {}
     for filename, uploaded, requires_python, yanked in files:
-        version = _version(filename)
+        version = file_version(filename)
         if version is None or yanked or version.is_prerelease or version.is_devrelease:
             continue
         when = datetime.fromisoformat(uploaded).astimezone(UTC) if uploaded else None
@@ -174,7 +180,8 @@ def _tags(filename: str) -> frozenset[tuple[str, str]]:
     return frozenset((tag.interpreter, tag.abi) for tag in parse_wheel_filename(filename)[3])
 
 
-def _version(filename: str) -> Version | None:
+def file_version(filename: str) -> Version | None:
+    """Return the version of a wheel or source distribution by its file's name; None for any other file."""
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)[1]

@@ -9,8 +9,10 @@ from fnmatch import fnmatch
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from maestro.healing.sourcetree import SourceTree
+from maestro.healing.strategies.declarations import declared_elsewhere
 from maestro.healing.strategies.names import canonical
 
 _REQUIREMENT_FILES = (
@@ -22,9 +24,13 @@ _REQUIREMENT_FILES = (
     "test*.txt",
 )
 _RANGE_LINES = re.compile(r"[\w\]][ \t]*[<>=!]=[^\n]*\n")  # several requirements in one string
+_EXTRA = re.compile(r"extra == \"([^\"]+)\"")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 _WORD_LISTS = {"keywords", "classifiers", "packages", "py_modules", "platforms", "scripts", "provides"}
 _TOX_FACTORS = re.compile(r"^([\w,{}.!-]+):\s+")
+_REQUIRES_PYTHON = re.compile(
+    r"(?im)^\s*(?:requires-python|python_requires|python)\s*[:=]\s*['\"]?\s*([<>=!~][^'\"\n#]*)"
+)
 _NAME = re.compile(r"(?m)^Name:[ \t]*(\S+)")
 _VERSION = re.compile(r"(?m)^Version:[ \t]*(\S+)")
 
@@ -34,7 +40,7 @@ def requirements(tree: SourceTree, python: tuple[int, int] | None = None) -> Ite
 
     With ``python``, those that are meant for other versions of Python are left out.
     """
-    for line in _lines(tree, python):
+    for line in (*_lines(tree, python), *declared_elsewhere(tree)):
         text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;\\").strip()
         if not text or text.startswith(("-", "http", "git+")):
             continue
@@ -47,10 +53,10 @@ def requirements(tree: SourceTree, python: tuple[int, int] | None = None) -> Ite
 
 
 def _applies(marker: Marker, python: tuple[int, int]) -> bool:
+    """Whether a marker holds for this Python, with any of the extras that it names."""
     version = f"{python[0]}.{python[1]}"
-    return marker.evaluate({"python_version": version, "python_full_version": version + ".0", "extra": ""}) or (
-        "extra" in str(marker)
-    )
+    base = {"python_version": version, "python_full_version": version + ".0"}
+    return any(marker.evaluate({**base, "extra": extra}) for extra in ("", *_EXTRA.findall(str(marker))))
 
 
 def _lines(tree: SourceTree, python: tuple[int, int] | None) -> Iterator[str]:
@@ -182,6 +188,22 @@ def own_release(tree: SourceTree) -> tuple[str, str] | None:
             if found and names:
                 return names[0], found[1]
     return None
+
+
+def excludes_python(tree: SourceTree, python: tuple[int, int]) -> bool:
+    """Whether the project's metadata says that it is not for this Python.
+
+    Either its ``Requires-Python`` leaves it out, or its classifiers name versions of Python 3 that all lie below it.
+    """
+    texts = [tree.text(p) or "" for p in ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml")]
+    for stated in (found[1] for text in texts for found in _REQUIRES_PYTHON.finditer(text)):
+        try:
+            if not SpecifierSet(stated).contains(f"{python[0]}.{python[1]}.0"):
+                return True
+        except InvalidSpecifier:
+            continue
+    named = supported_pythons(tree)
+    return bool(named) and max(named) < python
 
 
 def supported_pythons(tree: SourceTree) -> tuple[tuple[int, int], ...]:

@@ -15,10 +15,12 @@ from packaging.version import Version
 
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
+from maestro.healing.strategies.dependency_fix.naming import find
+from maestro.healing.strategies.dependency_fix.plugins import asked
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
-from maestro.healing.strategies.metadata import supported_pythons
-from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.metadata import excludes_python, supported_pythons
+from maestro.healing.strategies.names import canonical, is_stdlib
 from maestro.healing.strategies.releasing import bound_after, parsed, ready, release_date
 from maestro.model import Failure, Strategy
 
@@ -58,6 +60,8 @@ class DatedEnvironment:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the dependencies of the interpreter's first year, those of the project's time, then both of it."""
         evidence = Evidence(failure, project)
+        if _lacking(evidence):
+            return
         when = release_date(evidence)
         if when is None or when > datetime.now(UTC) - _YOUNG:
             return
@@ -81,6 +85,15 @@ class DatedEnvironment:
             )
 
 
+def _lacking(evidence: Evidence) -> bool:
+    """Whether something is not installed at all that some distribution brings: no time gone back to installs it."""
+    for module in evidence.missing_modules[:1]:
+        top = module.partition(".")[0]
+        if not is_stdlib(top) and top not in evidence.project.facts.modules:
+            return next(find(evidence, module), None) is not None
+    return any(not evidence.installed(Requirement(line).name) for lines, _ in asked(evidence) for line in lines)
+
+
 def _pins(project: Project) -> Iterator[Requirement]:
     for line in project.environment.install:
         try:
@@ -102,13 +115,16 @@ def _known(names: Sequence[str], project: Project) -> dict[str, tuple[Release, .
 
 
 def _times(evidence: Evidence, when: datetime) -> Iterator[_Time]:
-    """Yield the times to try, the nearest to what is installed first."""
+    """Yield the times to try, the nearest to what is installed first.
+
+    Another interpreter is one only where the project's own metadata says that it is not for the one at hand.
+    """
     here = max(when, _born(evidence.python)) + _SETTLED
     yield _Time(evidence.python, here, here)
     if when + _SETTLED < here:
         yield _Time(evidence.python, when + _SETTLED, here)
     older = [entry for entry in _INTERPRETERS if entry[0] < evidence.python]
-    if not older:
+    if not older or not excludes_python(evidence.tree, evidence.python):
         return
     declared = supported_pythons(evidence.tree)
     fitting = [entry for entry in older if entry[1] <= when + _SETTLED / 2 or entry[0] in declared]

@@ -9,7 +9,6 @@ from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.data import table
 from maestro.healing.strategies.evidence import Evidence
-from maestro.healing.strategies.metadata import requirements
 from maestro.healing.strategies.names import canonical
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
@@ -28,10 +27,9 @@ class MissingPlugin:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one proposal per plugin; those that the project's own files name come first."""
         evidence = Evidence(failure, project)
-        known = {canonical(r.name) for r in requirements(evidence.tree)}
-        asked = list(self._asked(evidence))
-        asked.sort(key=lambda pair: canonical(Requirement(pair[0][0]).name) not in known)
-        for lines, why in asked:
+        known = evidence.declared
+        wishes = sorted(asked(evidence), key=lambda pair: canonical(Requirement(pair[0][0]).name) not in known)
+        for lines, why in wishes:
             wanted = [Requirement(line) for line in lines]
             if all(evidence.installed(w.name) and not w.specifier for w in wanted):
                 continue
@@ -51,32 +49,36 @@ class MissingPlugin:
                 workaround,
             )
 
-    def _asked(self, evidence: Evidence) -> Iterator[tuple[list[str], str]]:
-        data = table("pytest_plugins")
-        fixture = evidence.missing_fixture
-        if fixture and not self._defined(evidence, fixture):
-            for line in data["fixtures"].get(fixture, ()):
-                yield [line], f"the fixture {fixture}"
-        found = _OPTIONS.search(evidence.text)
-        if found:
-            options = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
-            plugins = list(dict.fromkeys(data["options"][o] for o in options if o in data["options"]))
-            if plugins:
-                yield plugins, f"the option {', '.join(o for o in options if o in data['options'])}"
-        for pair in _MARKER.findall(evidence.text):
-            for line in data["markers"].get(pair[0] or pair[1], ()):
-                yield [line], f"the marker {pair[0] or pair[1]}"
-        if _ASYNC.search(evidence.text):
-            source = "\n".join(evidence.tree.text(f) or "" for f in self._files(evidence))
-            for marker in ("asyncio", "trio", "anyio", "gen_test"):
-                if f"mark.{marker}" in source:
-                    yield [data["markers"][marker][0]], f"the marker {marker} of the asynchronous tests"
 
-    def _files(self, evidence: Evidence) -> list[str]:
-        return list(dict.fromkeys(t.split("::")[0] for t in evidence.failure.tests))[:20]
+def asked(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
+    """Yield requirement lines of plugins that provide what the failure misses, and what that is."""
+    data = table("pytest_plugins")
+    fixture = evidence.missing_fixture
+    if fixture and not _defined(evidence, fixture):
+        for line in data["fixtures"].get(fixture, ()):
+            yield [line], f"the fixture {fixture}"
+    found = _OPTIONS.search(evidence.text)
+    if found:
+        options = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
+        plugins = list(dict.fromkeys(data["options"][o] for o in options if o in data["options"]))
+        if plugins:
+            yield plugins, f"the option {', '.join(o for o in options if o in data['options'])}"
+    for pair in _MARKER.findall(evidence.text):
+        for line in data["markers"].get(pair[0] or pair[1], ()):
+            yield [line], f"the marker {pair[0] or pair[1]}"
+    if _ASYNC.search(evidence.text):
+        source = "\n".join(evidence.tree.text(f) or "" for f in _files(evidence))
+        for marker in ("asyncio", "trio", "anyio", "gen_test"):
+            if f"mark.{marker}" in source:
+                yield [data["markers"][marker][0]], f"the marker {marker} of the asynchronous tests"
 
-    def _defined(self, evidence: Evidence, fixture: str) -> bool:
-        """Whether the project defines the fixture itself (then a conftest is out of reach, not a plugin missing)."""
-        decorator = r"@(?:pytest\.|pytest_asyncio\.)?(?:yield_)?fixture\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*"
-        pattern = re.compile(rf"{decorator}[ \t]*(?:async[ \t]+)?def {re.escape(fixture)}\b")
-        return any(pattern.search(source.text) for source in evidence.tree.sources(f"def {fixture}"))
+
+def _files(evidence: Evidence) -> list[str]:
+    return list(dict.fromkeys(t.split("::")[0] for t in evidence.failure.tests))[:20]
+
+
+def _defined(evidence: Evidence, fixture: str) -> bool:
+    """Whether the project defines the fixture itself (then a conftest is out of reach, not a plugin missing)."""
+    decorator = r"@(?:pytest\.|pytest_asyncio\.)?(?:yield_)?fixture\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*"
+    pattern = re.compile(rf"{decorator}[ \t]*(?:async[ \t]+)?def {re.escape(fixture)}\b")
+    return any(pattern.search(source.text) for source in evidence.tree.sources(f"def {fixture}"))
