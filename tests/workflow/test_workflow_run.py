@@ -375,3 +375,41 @@ def test_the_audit_trail_of_a_healed_run_is_whole(machine: LocalMachine, write: 
     assert actions[-1] == "run.healed"
     assert "repair.accepted" in actions
     assert list(tmp_path.iterdir()) == [tmp_path / "project"]  # nothing is written beside the project
+
+
+SHOP = (
+    "import collections\n\n\ndef many(value):\n    return isinstance(value, collections.Iterable)\n\n\n"
+    "def answer(value):\n    try:\n        return 200 if many(value) else 404\n"
+    "    except AttributeError:\n        return 500\n"
+)
+SHOP_TESTS = (
+    "from shop import answer, many\n\n\ndef test_many():\n    assert many([])\n\n\n"
+    "def test_found():\n    assert answer([]) == 200\n\n\ndef test_not_found():\n    assert answer(1) == 404\n"
+)
+ON_PATH = {
+    "tests/conftest.py": "import pathlib, sys\nsys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n",
+}
+
+
+def test_assertions_wait_until_the_error_behind_them_is_healed(machine: LocalMachine, write: Any) -> None:
+    outcome = machine.run(write({"shop.py": SHOP, "tests/test_shop.py": SHOP_TESTS, **ON_PATH}))
+
+    assert outcome.run.status == "healed"
+    assert len(outcome.accepted) == 1
+    assert sum(call.state == "Diagnose" for call in outcome.calls) == 1
+
+
+def test_what_waited_is_diagnosed_where_nothing_else_could_be_healed(machine: LocalMachine, write: Any) -> None:
+    tests = {
+        "tests/test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n",
+        "tests/test_lost.py": "import shop.no_such_module_of_ours\n",
+    }
+    product = {"shop/__init__.py": "def total(prices):\n    return sum(prices) - 1\n"}
+
+    outcome = machine.run(write({**tests, **product, **ON_PATH}))
+
+    assert outcome.run.status == "failed"
+    assert outcome.repairs == ()
+    assert [f.regression for f in outcome.failures if "test_total" in f.tests[0]] == [True]
+    assert outcome.states.count("Heal Failures") == 2
+    assert outcome.states.count("Run Waves") == 1

@@ -125,3 +125,16 @@ def test_the_last_resort_waits_while_adapting_gets_on(tmp_path: Path) -> None:
     assert found.winner.id == "adapts"
     assert found.repair is not None  # to be delivered should nothing better come of it
     assert found.repair.generator == "dated_environment"
+
+
+@pytest.mark.parametrize(
+    ("line", "capped"), [("+  python: '3.8'", True), ("+environment: {python: '3.8'}", True), ("+  - widgets<2", False)]
+)
+def test_another_interpreter_is_for_a_person_to_decide(line: str, *, capped: bool) -> None:
+    facts = Facts(Phase.CALL, "AttributeError", "module 'asyncio' has no attribute 'async'")
+    broken = dataclasses.replace(REGRESSION, regression=False, facts=facts)
+    patch = f"--- a/maestro.yaml\n+++ b/maestro.yaml\n@@ -1 +1 @@\n-x\n{line}\n"
+    made = dataclasses.replace(dated(), patch=patch, workaround=False)
+    repair = judge.repair_of(broken, made, ran(case(A), case(B)), (A, B), {}, judge.Policy())
+    assert repair.confidence >= 0.75
+    assert (repair.tier is Tier.PULL_REQUEST) is capped

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 from healing_core_trees import candidate, failure, lay_out, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
@@ -394,6 +395,55 @@ def test_two_versions_of_one_requirement_are_not_merged(tmp_path: Path) -> None:
     result = combining.combine(repairs, source)
     assert len(result.kept) == 1
     assert "mock twice" in result.reasons[0]
+
+
+PINNED = {"maestro.yaml": "environment:\n  install:\n  - flask==3.1\n  - werkzeug==3.1\n  - jinja2==3.1\nsuites: {}\n"}
+
+
+def pinned(*lines: str) -> dict[str, str | None]:
+    text = "".join(f"  - {line}\n" for line in lines)
+    return {"maestro.yaml": f"environment:\n  install:\n{text}suites: {{}}\n"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            [("flask<2.3", "werkzeug==3.1", "jinja2==3.1"), ("flask==3.1", "werkzeug<3", "jinja2==3.1")],
+            ["flask<2.3", "werkzeug<3", "jinja2==3.1"],
+        ),
+        (
+            [("flask<2.3", "werkzeug<3", "jinja2==3.1", "six"), ("flask<3", "werkzeug==3.1", "jinja2<3", "mock")],
+            ["flask<2.3", "werkzeug<3", "jinja2<3", "six", "mock"],
+        ),
+    ],
+)
+def test_pins_of_neighbours_go_together(tmp_path: Path, changes: list[tuple[str, ...]], expected: list[str]) -> None:
+    source = lay_out(tmp_path / "source", PINNED)
+    repairs = [repair(str(n), patch_of(tmp_path / str(n), PINNED, pinned(*c))) for n, c in enumerate(changes)]
+    result = combining.combine(repairs, source)
+    assert (len(result.kept), result.reasons) == (2, ())
+    git_apply(source, result.patch)
+    found = yaml.safe_load((source / "maestro.yaml").read_text())["environment"]["install"]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("other", ["flask==2.2", "flask>=4", "flask[async]<2"])
+def test_pins_that_want_different_things_do_not_go_together(tmp_path: Path, other: str) -> None:
+    source = lay_out(tmp_path / "source", PINNED)
+    lines = [("flask<2.3", "werkzeug==3.1", "jinja2==3.1"), (other, "werkzeug==3.1", "jinja2==3.1")]
+    repairs = [repair(str(n), patch_of(tmp_path / str(n), PINNED, pinned(*c))) for n, c in enumerate(lines)]
+    result = combining.combine(repairs, source)
+    assert (len(result.kept), len(result.deferred)) == (1, 1)
+
+
+def test_a_last_resort_waits_while_there_is_another_repair(tmp_path: Path) -> None:
+    source = lay_out(tmp_path / "source", FILES)
+    patch = patch_of(tmp_path / "1", FILES, install("mock<4"))
+    resort = dataclasses.replace(repair("resort", patch, (A, B)), generator="dated_environment")
+    code = repair("code", patch_of(tmp_path / "2", FILES, {"a.py": "one = 1\ntwo = 22\nthree = 3\n"}))
+    assert combining.combine([resort, code], source).kept == (code,)
+    assert combining.combine([resort], source).kept == (resort,)
 
 
 def test_the_same_repair_twice_is_one_change(tmp_path: Path) -> None:

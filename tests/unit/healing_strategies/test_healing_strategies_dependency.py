@@ -289,3 +289,53 @@ def test_a_declared_distribution_is_known_by_the_usual_additions_to_its_name(
     failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
     bench.apply(bench.propose(failure, strategies=DEPENDENCY)[0])
     assert installs(bench) == ["pytest", "python-widgets>=1"]
+
+
+def pinned(bench: Bench, *lines: str, **files: str) -> None:
+    bench.install = lines
+    bench.distributions = dict(line.split("==") for line in lines)
+    bench.modules = {name: name for name in bench.distributions}
+    text = "".join(f"  - {line}\n" for line in lines)
+    bench.write({"maestro.yaml": f"environment:\n  install:\n{text}", **files})
+
+
+def inside(distribution: str) -> tuple[Frame, ...]:
+    return (
+        Frame("tests/test_demo.py", 3, "test_it", in_project=True),
+        Frame(f"/x/site-packages/{distribution}/core.py", 9, "load", in_project=False, distribution=distribution),
+    )
+
+
+def test_what_python_lost_is_not_brought_back_by_an_older_distribution(bench: Bench, fail: Fail) -> None:
+    pinned(bench, "widgets==2.1.0")
+    message = "module 'collections' has no attribute 'Mapping'"
+    failure = fail("AttributeError", message, versions={"widgets": "2.1.0"})
+    assert "version_pin" not in {c.generator for c in bench.propose(failure)}
+
+
+def test_a_distribution_too_old_for_this_python_is_upgraded_not_pinned(bench: Bench, fail: Fail) -> None:
+    pinned(bench, "widgets==1.4.0")
+    message = "module 'collections' has no attribute 'Mapping'"
+    candidates = bench.propose(fail("AttributeError", message, frames=inside("widgets")), strategies=DEPENDENCY)
+    bench.apply(candidates[0])
+    assert installs(bench) == ["widgets>1.4.0"]
+    assert not candidates[0].workaround
+    assert len(candidates) == 1
+
+
+def test_the_projects_own_upper_bound_is_the_first_pin(bench: Bench, fail: Fail) -> None:
+    declared = "from setuptools import setup\nsetup(name='demo', install_requires=['widgets>=1.0,<2.1', 'gadgets<1'])\n"
+    pinned(bench, "widgets==2.1.0", "gadgets==1.0", **{"setup.py": declared})
+    candidates = bench.propose(fail("ValueError", "unknown format", frames=inside("widgets")), strategies=DEPENDENCY)
+    bench.apply(candidates[0])
+    assert installs(bench) == ["widgets<2.1,>=1.0", "gadgets<1"]
+    assert candidates[0].workaround
+
+
+def test_a_pin_does_not_go_back_to_what_the_project_never_knew(bench: Bench, fail: Fail) -> None:
+    release = "Metadata-Version: 1.0\nName: demo\nVersion: 1.5\n"  # of 2023: 1.x of widgets had a successor for years
+    pinned(bench, "widgets==2.1.0", **{"PKG-INFO": release})
+    failure = fail("ValueError", "unknown format", frames=inside("widgets"))
+    pins = [c for c in bench.propose(failure) if c.generator == "version_pin"]
+    assert pins
+    assert not any("widgets<2:" in c.summary for c in pins)

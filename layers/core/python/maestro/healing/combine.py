@@ -2,7 +2,8 @@
 
 Patches are applied by ``git apply --3way`` in a scratch repository of its own, with no configuration, hooks or
 filters of the machine or the project. Requirement lists are merged as sets of lines, because two repairs that each
-add one line at the same place do not disagree. A repair that conflicts is deferred to the next pass, not lost.
+add one line at the same place do not disagree, and where that fails by distribution. A last resort waits while there is
+any other repair. A repair that conflicts is deferred to the next pass, not lost.
 """
 
 import os
@@ -18,8 +19,9 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from maestro.healing._requirement_merge import merged
 from maestro.healing.errors import CombineError
-from maestro.healing.judge import files, size
+from maestro.healing.judge import LAST_RESORTS, files, size
 from maestro.model import Repair
 
 _ATTRIBUTES = """* -text !eol !filter !ident !diff !merge !working-tree-encoding
@@ -58,7 +60,7 @@ def combine(repairs: Sequence[Repair], source: Path) -> Combination:
 
     ``source`` is only read. Raises :class:`CombineError` when git cannot work at all.
     """
-    ordered = sorted(repairs, key=lambda r: (-len(r.tests_fixed), size(r.patch), r.id))
+    ordered = sorted(repairs, key=lambda r: (r.generator in LAST_RESORTS, -len(r.tests_fixed), size(r.patch), r.id))
     kept: list[Repair] = []
     deferred: list[Repair] = []
     reasons: list[str] = []
@@ -68,13 +70,19 @@ def combine(repairs: Sequence[Repair], source: Path) -> Combination:
         git = _Git(tree, Path(folder, "git"))
         first = git.start()
         for repair in ordered:
+            if repair.generator in LAST_RESORTS and any(r.generator not in LAST_RESORTS for r in kept):
+                deferred.append(repair)
+                reasons.append(f"{repair.id}: a last resort waits until it is seen what the other repairs leave")
+                continue
             problem = git.apply(repair.patch) or _contradiction(tree, files(repair.patch))
+            if problem is not None:
+                git.start_over()
+                problem = None if _merge_requirements(git, first, repair.patch) else problem
             if problem is None:
                 git.commit(repair.id)
                 kept.append(repair)
             else:
-                git.run("reset", "-q", "--hard")
-                git.run("clean", "-fdxq")
+                git.start_over()
                 deferred.append(repair)
                 reasons.append(f"{repair.id}: {problem}")
         patch, reverse = (git.diff(first, "HEAD"), git.diff("HEAD", first))
@@ -147,11 +155,40 @@ class _Git:
             return None
         return " ".join(done.stderr.decode(errors="replace").split())[-300:] or "it conflicts"
 
+    def start_over(self) -> None:
+        """Throw away what is not committed."""
+        self.run("reset", "-q", "--hard")
+        self.run("clean", "-fdxq")
+
     def commit(self, name: str) -> None:
         self.run("commit", "-q", "--allow-empty", "-m", name)
 
     def diff(self, old: str, new: str) -> str:
         return self.run("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--binary", old, new)
+
+
+def _merge_requirements(git: _Git, first: str, patch: str) -> bool:
+    """Apply a patch whose requirements stand where another repair's stand: merge them by distribution.
+
+    ``first`` is the source that the patch was made for. Whether it worked; if not, the tree may be half changed.
+    """
+    configured = [name for name in files(patch) if name in ("maestro.yaml", "maestro.yml")]
+    if len(configured) != 1 or not (git.tree / configured[0]).is_file():
+        return False
+    name, ours = configured[0], (git.tree / configured[0]).read_text("utf-8")
+    git.run("checkout", "-q", first, "--", name)
+    base = (git.tree / name).read_text("utf-8")
+    if git.call("apply", f"--include={name}", "--whitespace=nowarn", "-", stdin=patch).returncode:
+        return False
+    text = merged(base, ours, (git.tree / name).read_text("utf-8"))
+    if text is None:
+        return False
+    (git.tree / name).write_text(text, "utf-8", newline="")
+    git.run("add", "--", name)
+    if files(patch) == (name,):
+        return True
+    done = git.call("apply", "--3way", f"--exclude={name}", "--whitespace=nowarn", "-", stdin=patch)
+    return done.returncode == 0 and not git.call("diff", "--name-only", "--diff-filter=U").stdout
 
 
 def _contradiction(tree: Path, changed: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ pass in the environment of their own time, which shows that it was none.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ _ORDER = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2, Phase.SETUP: 3, 
 _EARLY = frozenset({Phase.SESSION, Phase.COLLECT})
 # Generators whose repair is held back as long as another one gets on, though it may heal all at once.
 LAST_RESORTS = frozenset({"dated_environment"})
+_OTHER_PYTHON = re.compile(r"(?m)^\+\s*(?:environment:\s*\{.*)?\bpython:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +286,10 @@ def repair_of(  # noqa: PLR0917 - as judge
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds)
     doubtful = candidate.workaround and candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
-    if (failure.regression or doubtful) and earned in (Tier.APPLIED, Tier.REVIEW):
-        earned = Tier.PULL_REQUEST  # it contradicts the diagnosis, or lets the product be as it is: a person decides
+    for_a_person = failure.regression or doubtful or _OTHER_PYTHON.search(candidate.patch)
+    if for_a_person and earned in (Tier.APPLIED, Tier.REVIEW):
+        # it contradicts the diagnosis, lets the product be as it is, or runs the project on another interpreter
+        earned = Tier.PULL_REQUEST
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
         failures=(failure.id,),

@@ -6,8 +6,8 @@ from typing import Any
 
 from maestro.aggregation import SuiteVerdict, Verdict, merge, update, verdict
 from maestro.config import Config
-from maestro.healing.grouping import group, group_flaky
-from maestro.model import Failure, Run, Strategy, SuiteResult, dump_json
+from maestro.healing.grouping import group, group_flaky, is_assertion
+from maestro.model import Failure, Phase, Run, Strategy, SuiteResult, dump_json
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.naming import pass_key, slug
 from maestro.orchestration.orders import Desk
@@ -16,6 +16,7 @@ from maestro.orchestration.steps import State, cancelled, load_stored_config, re
 
 MAX_PASSES = 6
 MAX_GROUPS = 40
+_BEFORE_TESTS = frozenset({Phase.SESSION, Phase.PROCESS, Phase.COLLECT})
 STEADYING = frozenset({Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT})
 
 
@@ -48,8 +49,8 @@ class Aggregating:
             run_id,
             {"pass": pass_no, "totals": dict(found.totals), "failures": len(failures)},
         )
-        groups = self._untried(run, config, failures, state)
-        return {**base, "groups": groups, "heal": bool(groups), "again": False}
+        groups, held = self._untried(run, config, failures, state)
+        return {**base, "groups": groups, "held": held, "heal": bool(groups), "again": False}
 
     def _grouped(self, run: Run, config: Config, found: Verdict) -> list[Failure]:
         """Group the pass's failures; one that an earlier pass has diagnosed keeps what was found.
@@ -92,8 +93,18 @@ class Aggregating:
             verdicts.append(merge(suite, collections[suite.name], results))
         return verdict(verdicts, planned=[s.name for s in config.suites])
 
-    def _untried(self, run: Run, config: Config, failures: list[Failure], state: Mapping[str, Any]) -> list[str]:
+    def _untried(
+        self, run: Run, config: Config, failures: list[Failure], state: Mapping[str, Any]
+    ) -> tuple[list[str], list[str]]:
+        """Return the groups to heal now, and those that wait for what comes of these.
+
+        A failed assertion is often what some error elsewhere led to, a group for each test. So while anything else is
+        to be healed, assertions wait: the next pass shows which of them are left.
+        """
         if not (run.heal and config.healing.enabled) or state["pass"] >= MAX_PASSES - 1:
-            return []
+            return [], []
         tried = set(state["tried"])
-        return [f.id for f in failures if f.id not in tried][:MAX_GROUPS]
+        left = [f for f in failures if f.id not in tried]
+        first = [f.id for f in left if f.flaky or not is_assertion(f.facts) or f.facts.phase in _BEFORE_TESTS]
+        rest = [f.id for f in left if f.id not in set(first)]
+        return (first[:MAX_GROUPS], rest[:MAX_GROUPS]) if first else (rest[:MAX_GROUPS], [])

@@ -56,7 +56,8 @@ class Passes:
         tried = [*state["tried"], *(g for g in state["groups"] if g not in late)]
         out: State = {**base, "tried": tried, "groups": [], "heal": False, "again": False}
         if not combination.kept:
-            return out
+            held = [g for g in state.get("held", ()) if g not in tried]
+            return {**out, "groups": held, "held": [], "heal": bool(held)}
         return self._opened(run, out, Kept(kept.confirmed, combination.kept, state["pass"]), combination.patch)
 
     def confirm(self, state: Mapping[str, Any]) -> State:

@@ -192,6 +192,12 @@ class Evidence:
         return found
 
     @cached_property
+    def raised_in(self) -> str:
+        """The distribution in whose code the error was raised; "" where that is the project, Python, or not known."""
+        frames = [frame for frame in self.facts.frames if frame.in_project or frame.distribution]
+        return canonical(frames[-1].distribution) if frames and not frames[-1].in_project else ""
+
+    @cached_property
     def missing_fixture(self) -> str:
         """The fixture that no plugin provides, or ""."""
         name = str(self.attribute("fixture"))

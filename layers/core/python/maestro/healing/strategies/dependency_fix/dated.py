@@ -17,6 +17,7 @@ from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.dependency_fix.naming import find
 from maestro.healing.strategies.dependency_fix.plugins import asked
+from maestro.healing.strategies.dependency_fix.versions import interpreter_is_the_cause
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import excludes_python, supported_pythons
@@ -115,14 +116,22 @@ def _known(names: Sequence[str], project: Project) -> dict[str, tuple[Release, .
 
 
 def _times(evidence: Evidence, when: datetime) -> Iterator[_Time]:
-    """Yield the times to try, the nearest to what is installed first.
-
-    Another interpreter is one only where the project's own metadata says that it is not for the one at hand.
-    """
+    """Yield the times to try, the nearest to what is installed first; only older interpreters have what Python lost."""
+    if interpreter_is_the_cause(evidence):
+        yield from _older(evidence, when)
+        return
     here = max(when, _born(evidence.python)) + _SETTLED
     yield _Time(evidence.python, here, here)
     if when + _SETTLED < here:
         yield _Time(evidence.python, when + _SETTLED, here)
+    yield from _older(evidence, when)
+
+
+def _older(evidence: Evidence, when: datetime) -> Iterator[_Time]:
+    """Yield the time of an older interpreter.
+
+    Only where the project's own metadata says that it is not for the one at hand.
+    """
     older = [entry for entry in _INTERPRETERS if entry[0] < evidence.python]
     if not older or not excludes_python(evidence.tree, evidence.python):
         return

@@ -15,13 +15,14 @@ from maestro.healing.strategies.environment import stated_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import stated_requirement
-from maestro.healing.strategies.names import canonical
+from maestro.healing.strategies.names import canonical, is_stdlib
 from maestro.healing.strategies.releasing import bound_after, next_bound, parsed, ready, release_date
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
 _NEVER = frozenset({"", "python", "pip", "setuptools", "wheel"})
 _PINS = 6
+_OUTDATED = timedelta(days=2 * 365)  # what had a successor for so long was not what the project was made for
 _DEFAULT_AGE = timedelta(days=6 * 365)
 
 
@@ -36,7 +37,13 @@ class VersionPin:
         if failure.facts.assertion:
             return
         evidence = Evidence(failure, project)
-        for distribution in suspects(evidence)[:2]:
+        yield from _upgrades(evidence)
+        if interpreter_is_the_cause(evidence):
+            return
+        blamed = suspects(evidence)[:2]
+        yield from _as_declared(evidence, blamed)
+        when = release_date(evidence)
+        for distribution in blamed:
             try:
                 known = releases(distribution, project.network)
             except IndexUnavailableError:
@@ -49,7 +56,7 @@ class VersionPin:
             bounds = list(_bounds(evidence, distribution, older, known, installed))
             seen: set[Version] = set()
             for rank, (bound, why) in enumerate(bounds):
-                if bound in seen or len(seen) >= _PINS:
+                if bound in seen or len(seen) >= _PINS or not _of_its_time(known, bound, when):
                     continue
                 seen.add(bound)
                 want = Requirement(f"{distribution}<{bound}")
@@ -159,16 +166,77 @@ def _bounds(
         return
     newest = {r.version.major: r.version for r in older if r.version.major < installed.major}
     minors = [r.version for r in older if r.version.release[:2] < installed.release[:2]]
-    tops = [newest[major] for major in sorted(newest, reverse=True)[:2]]
-    for version in (*tops[:1], *minors[-1:], *tops[1:]):
-        bound = next_bound(known, version)
-        yield bound, f"the newest release series before {bound}"
+    tops = [next_bound(known, newest[major]) for major in sorted(newest, reverse=True)[:2]]
     start = release_date(evidence) or datetime.now(UTC) - _DEFAULT_AGE
     span = datetime.now(UTC) - start
-    for share in (0.5, 0.0, 0.25, 0.75):
-        bound_at = bound_after(known, start + span * share)
-        if bound_at is not None and bound_at <= installed and bound_at > known[0].version:
-            yield (
-                bound_at,
-                f"as it was {'when the project was released' if not share else 'between its release and now'}",
-            )
+
+    def at(share: float) -> list[Version]:
+        bound = bound_after(known, start + span * share)
+        return [bound] if bound is not None and known[0].version < bound <= installed else []
+
+    series = "the newest release series before {}"
+    for bounds, why in (
+        (tops[:1], series),
+        (at(0.0), "as it was when the project was released"),
+        ([next_bound(known, version) for version in minors[-1:]], series),
+        (tops[1:], series),
+        *((at(share), "as it was between the project's release and now") for share in (0.5, 0.25, 0.75)),
+    ):
+        for bound in bounds:
+            yield bound, why.format(bound)
+
+
+def _of_its_time(known: Sequence[Release], bound: Version, when: datetime | None) -> bool:
+    """Whether a bound leaves a release that was current when the project was made, or came later."""
+    left = max((r for r in known if r.version < bound), key=lambda r: r.version, default=None)
+    return left is not None and (when is None or left.uploaded is None or _successor(known, left, when))
+
+
+def _successor(known: Sequence[Release], left: Release, when: datetime) -> bool:
+    """Whether nothing newer than ``left`` had long been out at a time."""
+    return not any(r.version > left.version and r.uploaded and r.uploaded < when - _OUTDATED for r in known)
+
+
+def interpreter_is_the_cause(evidence: Evidence) -> bool:
+    """Whether everything that is missing was part of Python itself: no version of a distribution brings it back."""
+    modules = evidence.missing_modules
+    if evidence.missing_names:
+        return all(name.distribution == "python" for name in evidence.missing_names)
+    return bool(modules) and all(is_stdlib(module) for module in modules)
+
+
+def _as_declared(evidence: Evidence, blamed: Sequence[str]) -> Iterator[Proposal]:
+    """Yield what the project itself declares of the suspects and the environment does not hold to, all at once."""
+    broken = [
+        Requirement(f"{stated.name}{stated.specifier}")
+        for name, stated in sorted(evidence.declared.items())
+        if (version := parsed(evidence.installed(name)))
+        and stated.specifier
+        and (stated.marker is None or "extra" in str(stated.marker))
+        and not any(s.operator in ("==", "===") for s in stated.specifier)
+        and not stated.specifier.contains(version, prereleases=True)
+    ]
+    if any(canonical(want.name) in blamed for want in broken):
+        changed = resolved(evidence.project, evidence.python, broken)
+        edits = environment.replace(evidence.project, evidence.tree, changed)
+        lines = ", ".join(map(str, changed))
+        yield Proposal(edits, f"pin {lines}: the range that the project itself declares", 0.55, workaround=True)
+
+
+def _upgrades(evidence: Evidence) -> Iterator[Proposal]:
+    """Yield a newer release of the distribution whose own code does not run on this Python or beside its neighbours."""
+    distribution = evidence.raised_in
+    if not distribution or distribution in _NEVER | evidence.own_distributions:
+        return
+    try:
+        known = releases(distribution, evidence.project.network)
+    except IndexUnavailableError:
+        return
+    installed = _installed(evidence, distribution, known)
+    fitting = [r for r in known if r.takes(evidence.python)]
+    if installed is None or not fitting or fitting[-1].version <= installed:
+        return
+    changed = resolved(evidence.project, evidence.python, [Requirement(f"{distribution}>{installed}")])
+    edits = environment.replace(evidence.project, evidence.tree, changed)
+    lines = ", ".join(map(str, changed))
+    yield Proposal(edits, f"upgrade to {lines}: the error is raised by the code of {distribution} {installed}", 0.6)
