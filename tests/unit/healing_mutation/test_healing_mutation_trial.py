@@ -172,3 +172,42 @@ def test_whether_tests_assert_is_read_off_the_source_before(setting: mutation_tr
     assert asserting(both, [f"{FILE}::test_a"])
     assert not asserting(both, [f"{FILE}::test_b"])
     assert asserting(both, [f"{FILE}::test_generated[1]"])
+
+
+@pytest.mark.parametrize(("killer", "runs"), [("test_a", 1), ("test_d", 2)])
+def test_those_that_enter_the_mutated_function_run_first(
+    setting: mutation_trial.Setting, killer: str, runs: int
+) -> None:
+    # given four healed tests, of which one enters the function; one of them notices a defect in it
+    names = ("test_a", "test_b", "test_c", "test_d")
+    green = tuple(case(name) for name in names)
+    failed = tuple(case(name, Outcome.FAILED) for name in names)
+    many = dataclasses.replace(setting, first=green, target=green, repeats=(green, green), earlier=failed)
+    asked: list[tuple[str, ...]] = []
+
+    def run(
+        _tree: Path, tests: Sequence[str], *, mutant: Mutant | None, trace: bool, deadline: float
+    ) -> tuple[CaseResult, ...]:
+        del deadline
+        told = {
+            name: COVERED if name == "test_a" and trace else Facts(Phase.CALL, "AssertionError", "") for name in names
+        }
+        short = [test.rpartition("::")[2] for test in tests]
+        if mutant is not None:
+            asked.append(tuple(short))
+        return tuple(
+            dataclasses.replace(
+                case(name, Outcome.FAILED if mutant is not None and name == killer else Outcome.PASSED),
+                facts=told[name],
+            )
+            for name in short
+        )
+
+    # when mutants are run
+    found = mutation_trial.experiment(many, run)
+
+    # then the others run on a mutant only where that one does not notice it, and none is missed
+    assert found is not None
+    assert all(m.killed and m.checked for m in found.mutants)
+    assert asked[:runs] == [("test_a",), ("test_b", "test_c", "test_d")][:runs]
+    assert len(asked) == runs * len(found.mutants)

@@ -185,8 +185,7 @@ def _one(  # noqa: PLR0917 - as judge
         return _Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
     gates = dict(proof.STATIC_GATES) if not green else {**proof.STATIC_GATES, **proof.RUN_GATES}
     if not green and trial.suite:
-        gates["no_regression"] = proof.no_regression
-        gates["nothing_vanished"] = proof.nothing_vanished
+        gates |= proof.SUITE_GATES
     results = proof.prove(
         failure, candidate, trial, baseline, before, materialise_after(candidate), tests=green,
         protect=policy.protect, allow=policy.allow, flaky=policy.flaky, history=policy.history, gates=gates,

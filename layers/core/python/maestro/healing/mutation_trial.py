@@ -23,8 +23,9 @@ from maestro.model import CaseResult, GateResult, MutantResult, Mutation, Unmeas
 
 ENOUGH = 4  # so many mutants are run, where there is time, though one killed would do
 QUICK_SECONDS = 2.0
-_LEAST_DEADLINE = 5.0
-_TIMES_SLOWER = 5.0
+_LEAST_DEADLINE = 4.0
+_TIMES_SLOWER = 3.0  # than with everything that is entered being noted
+_FEW = 0.5  # of the tests: where no more than these enter the mutant's function, they are run first
 _SHOWN = 5
 
 _REFUSING_MUTANTS = 3  # so many that the tests certainly ran must have lived before the tests are said to see nothing
@@ -81,6 +82,7 @@ class _Experiment:
     allowed: float = _LEAST_DEADLINE  # seconds that a mutant's run may take
     comparing: bool = False  # a claim of the healed tests that fails is an AssertionError
     claims: frozenset[str] = frozenset()  # the tests of the last run whose claims failed
+    entered: Mapping[str, dict[str, set[str]]] = field(default_factory=dict)  # by test: file to functions
 
     def measure(self) -> Unmeasured | None:
         """Run the tests as they are, then mutant after mutant."""
@@ -102,6 +104,7 @@ class _Experiment:
         self.earlier = set(self.tests) & set(self.chosen.earlier) - self.healed
         self.comparing = comparing(setting, sorted(self.healed))
         covered = coverage([steady[t] for t in self.tests])
+        self.entered = {t: coverage([steady[t]]) for t in self.tests}
         files = {r.file for r in (*setting.first, *setting.earlier) if r.file}
         if not any(mutation.product_file(path, files) for path in covered):
             return Unmeasured.NOTHING_COVERED
@@ -144,10 +147,16 @@ class _Experiment:
 
     def _one(self, mutant: Mutant) -> MutantResult | None:
         begun = time.monotonic()
-        killers = self._killers(self.setting.after, self.tests, mutant)
-        if killers is None:
-            return None
-        claims = set(self.claims)
+        killers: set[str] = set()
+        claims: set[str] = set()
+        for tests in self._stages(mutant):
+            found = self._killers(self.setting.after, tests, mutant)
+            if found is None:
+                return None
+            killers |= found
+            claims |= self.claims
+            if self._answered(killers, claims):
+                break
         lost = False
         if self.chosen.edited and self.earlier and not killers & self.earlier and mutant.file not in self.changed:
             answer = self._lost(mutant)
@@ -165,6 +174,24 @@ class _Experiment:
             reached=mutant.reached,
             lost=lost,
         )
+
+    def _stages(self, mutant: Mutant) -> list[tuple[str, ...]]:
+        """Part the tests into those that enter the mutant's function and the others, where the former are few.
+
+        The others may notice it too: what a fixture of the whole session made, the first test entered.
+        """
+        bare = mutant.function.rpartition(".")[2]
+        names = {mutant.function, bare}  # before Python 3.11 a code object knows its bare name only
+        near = tuple(t for t in self.tests if names & self.entered.get(t, {}).get(mutant.file, set()))
+        if not near or len(near) > _FEW * len(self.tests):
+            return [self.tests]
+        return [near, tuple(t for t in self.tests if t not in near)]
+
+    def _answered(self, killers: set[str], claims: set[str]) -> bool:
+        """Whether it is certain what the mutant shows, so that the other tests need not be run on it."""
+        seen = killers & self.healed if self.healed else killers
+        kept = not (self.chosen.edited and self.earlier) or bool(killers & self.earlier)
+        return kept and bool(seen) and (bool(seen & claims) or not self.comparing)
 
     def _lost(self, mutant: Mutant) -> bool | None:
         """Whether the tests as they were kill a mutant that lives now; None when time ran out.

@@ -341,11 +341,15 @@ STATIC_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
     "provenance": provenance,
     "lints": lints,
 }
-RUN_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
-    "target_green": target_green,
-    "stable": stable,
+# Those that look at the whole suite, without which no step is worth keeping either.
+SUITE_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
     "no_regression": no_regression,
     "nothing_vanished": nothing_vanished,
+}
+RUN_GATES: Mapping[str, Callable[[Evidence], GateResult]] = {
+    "target_green": target_green,
+    **SUITE_GATES,
+    "stable": stable,
     "mutation": mutation,
 }
 
@@ -374,6 +378,7 @@ def prove(  # noqa: PLR0917 - the order that the contract states
     if failure.regression and candidate.generator not in CONTRADICTING:
         refused = GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
         return {"diagnosis": refused}
+    chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     changed = changes(before, after)
     knowledge = weakening.knowledge_of(before, failure, *history)
     evidence = Evidence(
@@ -389,9 +394,8 @@ def prove(  # noqa: PLR0917 - the order that the contract states
         flaky=frozenset(flaky),
         changed=changed,
         knowledge=knowledge,
-        findings=weakening.inspect(before, changed, knowledge),
+        findings=weakening.inspect(before, changed, knowledge) if chosen.keys() & STATIC_GATES.keys() else (),
     )
-    chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     results = {name: gate(evidence) for name, gate in chosen.items()}
     if failure.regression:
         results["diagnosis"] = contradicted(failure, changed, evidence.tests, before, after)

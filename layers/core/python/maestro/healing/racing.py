@@ -57,6 +57,23 @@ def proven(  # noqa: PLR0917 - as judge
     return Proven(candidate, left(trial)) if all(gate.passed for gate in gates.values()) else None
 
 
+def costly(  # noqa: PLR0917 - as judge
+    failure: Failure,
+    candidate: Candidate,
+    trial: Trial,
+    baseline: Sequence[CaseResult],
+    before: Path,
+    after: Path,
+    policy: Policy,
+) -> bool:
+    """Whether the whole suite's run refuses a candidate, so that nothing else needs to be run."""
+    gates = proof.prove(
+        failure, candidate, trial, baseline, before, after, flaky=policy.flaky, history=policy.history,
+        gates=proof.SUITE_GATES,
+    )  # fmt: skip
+    return not all(gates[name].passed for name in proof.SUITE_GATES)
+
+
 def left(trial: Trial) -> int:
     """Count what fails in a trial's suite."""
     return sum(result.outcome.bad for result in trial.suite or trial.target)
@@ -73,4 +90,4 @@ def overtaken(candidate: Candidate, failing: int | None, first: Proven | None) -
     return preference(first.candidate, first.left) < preference(candidate, failing or 0)
 
 
-__all__ = ["Proven", "left", "overtaken", "proven", "refusal"]
+__all__ = ["Proven", "costly", "left", "overtaken", "proven", "refusal"]

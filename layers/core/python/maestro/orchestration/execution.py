@@ -195,13 +195,8 @@ class Sandbox:
             except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
             bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline, racer)
-            trial = bench.prove()
-            if not trial.repeats:
-                return trial
             with self._tree(order.origin or order.source) as before:
-                trial = replace(trial, mutation=bench.mutants(before, trial))
-                racer.finish(order, trial, before, workspace.source)
-                return trial
+                return bench.prove(before)
 
     def _adapter(self, suite: Suite) -> Adapter:
         if suite.adapter not in self._adapters:

@@ -22,8 +22,10 @@ from maestro.registry import Environment, Workspace
 
 logger = logging.getLogger(__name__)
 
-# A suite that ran in less than this is tried whole at once: that costs less than a second start.
-WHOLE_SUITE_SECONDS = 8.0
+GREEN = frozenset({Outcome.PASSED, Outcome.XFAILED})
+
+# A suite that ran in less than this is tried whole at once: that costs about as much as a second start.
+WHOLE_SUITE_SECONDS = 1.0
 MARGIN_SECONDS = 10.0
 MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
 MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
@@ -48,19 +50,31 @@ class Racer:
         if self.race is not None and racing.overtaken(self.race.candidate, self.failing, self._first(self.race)):
             raise OvertakenError("another candidate, which would be preferred, was proven first")
 
+    def costly(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> bool:
+        """Whether the run of the whole suite shows that the candidate cannot be kept."""
+        if self.race is None:
+            return False
+        return racing.costly(self.race.failure, self.race.candidate, trial, *self._against(order, before, after))
+
     def finish(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> None:
         """Leave the mark if the trial proves its candidate, unless a better one has left it."""
         if self.race is None:
             return
-        baseline = order.origin_results if order.origin else order.before
-        policy = Policy(flaky=frozenset(self.race.flaky), history=self.race.history)
-        done = racing.proven(self.race.failure, self.race.candidate, trial, baseline, before, after, policy)
+        done = racing.proven(self.race.failure, self.race.candidate, trial, *self._against(order, before, after))
         if done is None or racing.overtaken(done.candidate, done.left, self._first(self.race)):
             return
         try:
             self.transfer.put(self.race.put_url, dump_json(done))
         except TransferError as error:
             logger.warning("The others of the round run on: %s", error)
+
+    def _against(
+        self, order: TrialOrder, before: Path, after: Path
+    ) -> tuple[tuple[CaseResult, ...], Path, Path, Policy]:
+        """Return what the judge will hold the trial against."""
+        baseline = order.origin_results if order.origin else order.before
+        flaky, history = (self.race.flaky, self.race.history) if self.race is not None else ((), ())
+        return baseline, before, after, Policy(flaky=frozenset(flaky), history=history)
 
     def _first(self, race: Race) -> racing.Proven | None:
         """Return who is proven. A race that cannot be seen is one without others: it costs time and nothing else."""
@@ -85,8 +99,10 @@ class Bench:
     deadline: float  # a ``time.monotonic()`` value
     racer: Racer
 
-    def prove(self) -> Trial:
-        """Run the failure's tests and, where anything got better, the whole suite and the repeats.
+    def prove(self, before: Path) -> Trial:
+        """Run the failure's tests, the whole suite, the repeats and mutants, for as long as they can prove something.
+
+        ``before`` is the source's tree, with none of the changes that the heal has kept.
 
         Raises
         ------
@@ -103,21 +119,29 @@ class Bench:
             return trial
         whole = first if at_once else self._run(None)
         self.racer.failing = sum(r.outcome.bad for r in whole)
+        trial = replace(trial, suite=whole)
+        if not any(r.outcome in GREEN for r in target) or self.racer.costly(order, trial, before, self.tree):
+            return trial
+        again = [] if at_once else [_about(order.tests, whole)]  # the first run was of the failure's tests alone
+        trial = replace(trial, repeats=(*again, *self._repeated(wanted, len(target), len(again))))
+        trial = replace(trial, mutation=self._mutants(before, trial))
+        self.racer.finish(order, trial, before, self.tree)
+        return trial
+
+    def _repeated(self, wanted: Sequence[str] | None, number: int, done: int) -> list[tuple[CaseResult, ...]]:
+        """Run the failure's tests again: in their own order unless that is done, in shuffled ones, and under stress."""
+        order = self.order
+        repeats = [_about(order.tests, self._run(wanted))] if not done and number <= MANY_TESTS else []
         # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
-        repeats = [_about(order.tests, self._run(wanted))] if len(target) <= MANY_TESTS else []
         repeats += [
             _about(order.tests, self._run(wanted, seed=seed, retries=1))
-            for seed in range(1, order.repeats if repeats else 2)
+            for seed in range(1, order.repeats if number <= MANY_TESTS else 2)
             if time.monotonic() < self.deadline - MARGIN_SECONDS
         ]
-        repeats += self._stressed()
-        return replace(trial, suite=whole, repeats=tuple(repeats))
+        return repeats + self._stressed()
 
-    def mutants(self, before: Path, trial: Trial) -> Mutation | None:
-        """See whether the tests that became green notice defects in what they cover; ``before`` is the source's tree.
-
-        ``before`` has none of the changes that the heal has kept.
-        """
+    def _mutants(self, before: Path, trial: Trial) -> Mutation | None:
+        """See whether the tests that became green notice defects in what they cover."""
         now = time.monotonic()
         setting = mutation_trial.Setting(
             before=before,
