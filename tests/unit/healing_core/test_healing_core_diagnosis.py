@@ -7,9 +7,22 @@ from typing import Any
 
 import pytest
 from healing_core_trees import failure, lay_out
+from hypothesis import given
+from hypothesis import strategies as st
+from maestro.healing._suspects import ochiai
 from maestro.healing.base import Project
-from maestro.healing.diagnosis import diagnose, healable
-from maestro.model import EnvironmentFacts, EnvironmentSpec, Facts, Failure, Frame, Phase, Strategy
+from maestro.healing.diagnosis import acquitted, diagnose, healable
+from maestro.model import (
+    CaseResult,
+    EnvironmentFacts,
+    EnvironmentSpec,
+    Facts,
+    Failure,
+    Frame,
+    Outcome,
+    Phase,
+    Strategy,
+)
 
 FILES = {
     "shop/__init__.py": "",
@@ -149,3 +162,178 @@ def test_what_is_left_gets_every_strategy_but_a_changed_assertion(project: Proje
 def test_a_test_id_cannot_make_the_diagnosis_read_outside_of_the_project(project: Project) -> None:
     found = of("AssertionError", test="../../../../etc/passwd::test_total")
     assert not diagnose(found, project).regression
+
+
+# ------------------------------------------------------------------ names that the product never binds
+
+
+def lay(root: Path, files: dict[str, str], *, install: str = "") -> Project:
+    facts = EnvironmentFacts("h", "3.12", {install or "shop": "1.0"}, {"shop": install} if install else {})
+    return Project(lay_out(root, {**FILES, **files}), EnvironmentSpec(), facts)
+
+
+def asks(name: str, module: str = "shop.cart", **more: Any) -> Failure:
+    told = {"module": module, "name": name, **more}
+    message = f"cannot import name '{name}' from '{module}'"
+    return of("ImportError", TEST, phase=Phase.COLLECT, message=message, attributes=told)
+
+
+def test_a_name_that_no_source_of_the_product_binds_is_a_regression_even_at_collection(tmp_path: Path) -> None:
+    found = diagnose(asks("subtotal"), lay(tmp_path, {}))
+    assert found.regression
+    assert "`shop.cart` of the product has no `subtotal`" in found.cause
+    assert diagnose(asks("subtotal", module_distribution="Shop"), lay(tmp_path, {}, install="shop")).regression
+    named = lay(tmp_path, {"pyproject.toml": '[project]\nname = "corner-shop"\n'}, install="corner_shop")
+    assert diagnose(asks("subtotal", module_distribution="corner_shop"), named).regression
+
+
+def test_a_renamed_function_of_a_module_that_others_import_from_is_a_regression(tmp_path: Path) -> None:
+    files = {"shop/__init__.py": "from .cart import *\n", "shop/cart.py": "def totals(cart):\n    return total(cart)\n"}
+    assert diagnose(asks("total", "shop"), lay(tmp_path, files)).regression
+    gone = of(
+        "AttributeError",
+        TEST,
+        phase=Phase.COLLECT,
+        attributes={"owner": "shop", "name": "total", "owner_kind": "module"},
+    )
+    assert diagnose(gone, lay(tmp_path, files)).regression
+
+
+@pytest.mark.parametrize(
+    ("files", "failed"),
+    [
+        ({"shop/cart.py": "try:\n    from numpy import total\nexcept ImportError:\n    pass\n"}, asks("total")),
+        ({"shop/cart.py": "import sys\nif sys.version_info < (3, 10):\n    subtotal = sum\n"}, asks("subtotal")),
+        ({"shop/cart.py": "from operator import *\n"}, asks("subtotal")),
+        ({"shop/cart.py": "def __getattr__(name):\n    return name\n"}, asks("subtotal")),
+        ({"shop/cart.py": "for kind in 'ab':\n    globals()[kind] = kind\n"}, asks("subtotal")),
+        ({"shop/cart.py": "def start():\n    global subtotal\n    subtotal = 1\n"}, asks("subtotal")),
+        ({"shop/cart.py": "print 'old'\n"}, asks("subtotal")),
+        ({"shop/_fast.pyx": ""}, asks("_fast", "shop")),
+        ({"setup.py": "Extension('shop._speed', ['speed.c'])\n"}, asks("_speed", "shop")),
+        ({}, asks("__version__", "shop")),
+        ({"CHANGES.rst": "2.0\n---\n* Removed `subtotal`, use `total`.\n"}, asks("subtotal")),
+        ({"HISTORY.md": "- `subtotal` was renamed to `total`\n"}, asks("subtotal")),
+        ({}, asks("helper", "tests.test_cart")),
+        ({}, asks("Mapping", "collections")),
+        ({}, asks("total", "shop", module_distribution="django-shop")),
+    ],
+    ids=["optional", "older-python", "star", "getattr", "globals", "global", "python2", "compiled", "built",
+         "generated", "removed", "renamed", "test-module", "stdlib", "other-distribution"],
+)  # fmt: skip
+def test_a_name_that_may_come_from_elsewhere_is_no_regression(
+    tmp_path: Path, files: dict[str, str], failed: Failure
+) -> None:
+    assert not diagnose(failed, lay(tmp_path, files)).regression
+
+
+def test_a_circular_import_is_no_lost_name(tmp_path: Path) -> None:
+    facts = dataclasses.replace(
+        asks("subtotal").facts, message="cannot import name 'subtotal' from partially initialized module 'shop.cart'"
+    )
+    assert not diagnose(dataclasses.replace(asks("subtotal"), facts=facts), lay(tmp_path, {})).regression
+
+
+def test_an_attribute_that_an_installed_product_lost_is_a_regression(tmp_path: Path) -> None:
+    told = {"owner": "shop.cart.Cart", "name": "subtotal", "owner_kind": "instance", "owner_distribution": "shop"}
+    assert diagnose(of("AttributeError", TEST, attributes=told), lay(tmp_path, {})).regression
+    other = {**told, "owner_distribution": "django-shop"}
+    assert not diagnose(of("AttributeError", TEST, attributes=other), lay(tmp_path, {})).regression
+
+
+# ------------------------------------------------------------------ errors of builtins, and what came with the world
+
+
+def test_a_builtin_that_refuses_a_value_of_the_product_is_a_regression(project: Project) -> None:
+    said = "isinstance() arg 2 must be a type, a tuple of types, or a union"
+    assert diagnose(
+        of("TypeError", TEST, PRODUCT, message=said, attributes={"callee": "isinstance"}), project
+    ).regression
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        of("TypeError", TEST, PRODUCT, message="sorted() takes at most 2 arguments (3 given)", attributes={"callee": "sorted"}),
+        of("TypeError", TEST, PRODUCT, message="'cmp' is an invalid keyword argument for sort()", attributes={"callee": "list.sort"}),
+        of("ValueError", TEST, PRODUCT, message="invalid mode: 'rU'"),
+        of("DeprecationWarning", TEST, PRODUCT, message="utcnow() is deprecated", bases=("Warning",)),
+        of("RuntimeError", TEST, PRODUCT, message="lxml is needed", causes=({"exception": "ModuleNotFoundError", "message": ""},)),
+        of("pandas.errors.ParserError", TEST, dataclasses.replace(PRODUCT, code="frame = take(rows)"), message="bad rows"),
+        of("AttributeError", TEST, message="'NoneType' object has no attribute 'group'", attributes={"owner": "NoneType", "name": "group"}),
+    ],
+    ids=["arity", "keyword", "mode", "warning", "optional", "compiled", "none-of-unknown-origin"],
+)  # fmt: skip
+def test_what_a_newer_world_refuses_is_no_regression(project: Project, found: Failure) -> None:
+    assert not diagnose(found, project, CHANGES).regression
+
+
+def test_an_error_that_asks_for_what_is_stated_and_not_installed_is_no_regression(tmp_path: Path) -> None:
+    said = of("Exception", TEST, PRODUCT, message="A drawing requires graphviz")
+    assert diagnose(said, lay(tmp_path / "a", {})).regression
+    stated = {"setup.py": "setup(name='shop', extras_require={'drawing': ['pygraphviz']})\n"}
+    assert not diagnose(said, lay(tmp_path / "b", stated)).regression
+    assert diagnose(
+        of("Exception", TEST, PRODUCT, message="A cart requires items"), lay(tmp_path / "c", stated)
+    ).regression
+    installed = lay(tmp_path / "d", stated)
+    facts = EnvironmentFacts("h", "3.12", {"graphviz": "1.0"}, {"graphviz": "graphviz"})
+    assert diagnose(said, dataclasses.replace(installed, facts=facts)).regression
+
+
+def test_an_error_of_a_library_that_the_product_raises_itself_is_a_regression(project: Project) -> None:
+    raising = dataclasses.replace(PRODUCT, code="raise ParserError(rows)")
+    assert diagnose(of("pandas.errors.ParserError", TEST, raising), project).regression
+
+
+NOTHING = "from shop.cart import total\n\n\ndef test_total():\n    found = total([1])\n    assert found.amount == 2\n"
+
+
+def test_nothing_where_the_product_should_return_something_is_a_regression(tmp_path: Path) -> None:
+    project = lay(tmp_path, {"tests/test_cart.py": NOTHING})
+    told = {"owner": "NoneType", "name": "amount", "owner_kind": "instance"}
+    covered = {"shop/cart.py": ("total",)}
+    found = diagnose(of("AttributeError", TEST, attributes=told, covered=covered), project)
+    assert found.regression
+    assert "returned None" in found.cause
+    lines = NOTHING.replace("total([1])", "os.environ.get('TOTAL')")
+    asked = lay(tmp_path / "asked", {"tests/test_cart.py": lines})
+    assert not diagnose(of("AttributeError", TEST, attributes=told, covered=covered), asked).regression
+
+
+# ------------------------------------------------------------------ suspects
+
+
+def passed(name: str, *functions: str) -> CaseResult:
+    facts = Facts(Phase.CALL, "", "", covered={"shop/cart.py": functions})
+    return CaseResult(f"tests/test_cart.py::{name}", Outcome.PASSED, 0.1, facts=facts)
+
+
+def test_what_passing_tests_run_as_well_is_suspected_less(project: Project) -> None:
+    found = of("AssertionError", TEST, covered={"shop/cart.py": ("money", "tax", "total")})
+    results = [passed("test_money", "money"), passed("test_both", "money", "total"), passed("test_other", "money")]
+    named = diagnose(found, project, (), results).suspects
+    assert [suspect["function"] for suspect in named] == ["tax", "total", "money"]
+    assert named[0]["why"] == "only failing tests run it"
+
+
+@given(
+    st.lists(st.frozensets(st.sampled_from("abcd"), min_size=1), min_size=1, max_size=5),
+    st.lists(st.frozensets(st.sampled_from("abcd")), max_size=5),
+)
+def test_suspiciousness_is_a_share_that_passing_tests_only_lower(
+    failing: list[frozenset[str]], passing: list[frozenset[str]]
+) -> None:
+    spectra = [[("shop.py", name) for name in names] for names in failing]
+    clean = [[("shop.py", name) for name in names] for names in passing]
+    alone, beside = ochiai(spectra, []), ochiai(spectra, clean)
+    assert alone.keys() == beside.keys()
+    assert all(0 < beside[f] <= alone[f] <= 1 for f in alone)
+
+
+def test_a_contradicted_regression_claims_none_any_more(project: Project) -> None:
+    found = diagnose(of("AssertionError", TEST, covered={"shop/cart.py": ("total",)}), project)
+    freed = acquitted(found)
+    assert (freed.regression, freed.suspects) == (False, ())
+    assert "regression of the product" not in freed.cause
+    assert freed.cause.startswith(of("AssertionError", TEST).cause)

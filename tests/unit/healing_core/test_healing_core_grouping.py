@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - the cases are tables; a row reads best on one line
 """Failures of one cause are one failure; facts are modelled on the logs of real broken suites."""
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -62,7 +63,7 @@ def test_ten_files_that_import_one_broken_module_are_one_failure() -> None:
     assert len(failure.tests) == 10
     assert failure.kind is ErrorKind.IMPORT_ERROR
     assert failure.severity is Severity.HIGH
-    assert failure.cause == "`werkzeug.security` no longer has `safe_str_cmp`, which flask_httpauth.py:17 imports"
+    assert failure.cause == "`werkzeug.security` has no `safe_str_cmp`, which flask_httpauth.py:17 imports"
 
 
 def test_the_cause_names_the_version_of_the_culprit() -> None:
@@ -260,3 +261,69 @@ def test_ids_and_groups_do_not_depend_on_the_order_of_results(shuffler: random.R
 def test_normalised_messages_do_not_vary(address: int, number: int, path: str) -> None:
     message = f"object at {hex(address)} in {path} failed {abs(number)} times for 'x{number}'"
     assert normalise(message) == normalise("object at 0x1 in /tmp/x failed 2 times for 'y'")
+
+
+# ------------------------------------------------------------------ causes that only what the tests run shows
+
+
+def running(result: CaseResult, *functions: str, file: str = "shop/cart.py") -> CaseResult:
+    assert result.facts is not None
+    return dataclasses.replace(result, facts=dataclasses.replace(result.facts, covered={file: functions}))
+
+
+def passing(*functions: str) -> CaseResult:
+    facts = Facts(Phase.CALL, "", "", covered={"shop/cart.py": functions})
+    return CaseResult(f"t.py::passing_{'_'.join(functions)}", Outcome.PASSED, 0.1, file="t.py", facts=facts)
+
+
+def asserted(name: str, *functions: str) -> CaseResult:
+    return running(
+        failed(f"t.py::{name}", "AssertionError", "assert 500 == 200", frames=[own("t.py", 4, name)]), *functions
+    )
+
+
+def test_assertions_that_alone_run_the_same_functions_are_one_failure() -> None:
+    results = [asserted("test_a", "price", "total"), asserted("test_b", "money", "price", "total"), passing("money")]
+    assert signatures(*results) == [("assertion:t.py::test_a", ("t.py::test_a", "t.py::test_b"))]
+
+
+def test_assertions_that_run_nothing_of_their_own_stay_apart() -> None:
+    results = [asserted("test_a", "money"), asserted("test_b", "money"), passing("money")]
+    assert len(signatures(*results)) == 2
+    others = [asserted("test_a", "price"), asserted("test_b", "total"), passing("money")]
+    assert len(signatures(*others)) == 2
+
+
+def test_without_passing_tests_nothing_is_joined() -> None:
+    assert len(signatures(asserted("test_a", "price"), asserted("test_b", "price"))) == 2
+
+
+def test_a_swallowed_error_takes_the_assertions_that_run_into_it() -> None:
+    frames = [own("t.py", 1, "test_x"), own("shop/cart.py", 9, "options")]
+    raised = [
+        running(
+            failed(f"t.py::test_raised_{n}", "AttributeError", "x", frames=frames, name="Iterable", owner="collections", owner_kind="module"),
+            "options",
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    results = [*raised, asserted("test_answer", "options", "answer"), asserted("test_else", "else"), passing("answer")]
+    [first, second] = group(results, "tests")
+    assert first.signature == "attribute:collections.Iterable"
+    assert first.facts.exception == "AttributeError"
+    assert first.tests == ("t.py::test_raised_0", "t.py::test_raised_1", "t.py::test_answer")
+    assert second.tests == ("t.py::test_else",)
+
+
+def test_generated_source_is_grouped_by_who_made_it_and_what_is_wrong() -> None:
+    frames = [own("tests/test_t.py", 1, "test_x"), own("mako/template.py", 400, "_compile")]
+    results = [
+        failed(f"t.py::test_{n}", "SyntaxError", f"expected default value ({name}, line {n})", frames=frames,
+               file=name, line=n, reason="expected default value")
+        for n, name in enumerate(("index", "memory:0x7fd16f37e000", "test1_html"))
+    ]  # fmt: skip
+    assert len(signatures(*results)) == 1
+    other = failed(
+        "t.py::test_o", "SyntaxError", "invalid (index, line 3)", frames=frames, file="index", line=3, reason="invalid"
+    )
+    assert len(signatures(*results, other)) == 2

@@ -198,6 +198,16 @@ def stdlib_gone(dotted: str) -> bool:
     )
 
 
+def builtin(name: str) -> bool:
+    """Whether a qualified name is of Python's own builtins: "isinstance", "str.join", "NoneType".
+
+    >>> builtin("str.join"), builtin("NoneType"), builtin("random.seed")
+    (True, True, False)
+    """
+    first, _, rest = name.partition(".")
+    return first == "NoneType" or (first in BUILTINS and (not rest or rest in BUILTIN_ATTRIBUTES))
+
+
 WAITS = re.compile(
     r"sleep|wait|wait_for|wait_until\w*|timeout|settimeout|set_timeout|join|Timer|fail_after|move_on_after"
 )

@@ -8,13 +8,15 @@ only the strategies that its facts speak for.
 import ast
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from maestro.healing import _names
+from maestro.healing._own import asks_for_missing, computes, lost, own, owns, top
+from maestro.healing._suspects import covered_product, product_frames, suspects, touched
 from maestro.healing._trees import is_test_file, parse
 from maestro.healing.base import Project
 from maestro.healing.grouping import is_assertion, without_parameters
-from maestro.model import Facts, Failure, Frame, Phase, Strategy
+from maestro.model import CaseResult, Facts, Failure, Phase, Strategy
 
 _ENVIRONMENT_ERRORS = frozenset(
     [
@@ -48,7 +50,16 @@ _NETWORK = re.compile(
     r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
 )
 _CHILD_IMPORT = re.compile(r"ModuleNotFoundError: No module named ['\"]([A-Za-z_]\w*)")
-_MAX_SUSPECTS = 5
+# Words of a TypeError about how something was called, and of errors that came with a newer Python.
+_CALLED_WRONGLY = re.compile(
+    r"\btakes\b|positional|unexpected keyword|keyword argument|invalid keyword|abstract class|"
+    r"expected (at (most|least) |exactly )?\d+ argument"
+)
+_NEWER_PYTHON = re.compile(r"invalid mode: '\w*U|no current event loop|exceptions must derive from BaseException")
+_WARNINGS = frozenset({"DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"})
+_MISSING = frozenset({"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "DistributionNotFound"})
+_RAISES = re.compile(r"^raise\b")
+_CLAIM = ". It is a regression of the product: "
 # Generators whose success contradicts a regression: the same source and the same tests pass in another environment.
 CONTRADICTING = frozenset({"dated_environment"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
@@ -59,10 +70,16 @@ _SEQUENCES = frozenset({"list", "tuple", "builtins.list", "builtins.tuple"})
 _WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
 
 
-def diagnose(failure: Failure, project: Project, changes: Sequence[Mapping[str, object]] = ()) -> Failure:
+def diagnose(
+    failure: Failure,
+    project: Project,
+    changes: Sequence[Mapping[str, object]] = (),
+    results: Sequence[CaseResult] = (),
+) -> Failure:
     """Decide whether a failure is a regression, and name suspects.
 
     ``changes`` are recent version-control changes, newest first: ``{"commit", "subject", "date", "files"}``.
+    ``results`` are those of the suite: what passing tests enter is suspected less.
     Returns the failure with ``regression``, ``suspects`` and, for a regression, ``cause`` set. Reads files below
     ``project.root``, runs nothing.
     """
@@ -71,10 +88,16 @@ def diagnose(failure: Failure, project: Project, changes: Sequence[Mapping[str, 
         said = _surroundings(failure.facts)
         cause = f"{failure.cause}. {said}" if said and said not in failure.cause else failure.cause
         return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
-    suspects = tuple(_suspects(failure.facts, changes))
-    named = f"; suspected first: {suspects[0]['function']} in {suspects[0]['file']}" if suspects else ""
-    cause = f"{failure.cause}. It is a regression of the product: {why}{named}"
-    return dataclasses.replace(failure, regression=True, suspects=suspects, cause=cause)
+    suspected = tuple(suspects(failure, changes, results))
+    named = f"; suspected first: {suspected[0]['function']} in {suspected[0]['file']}" if suspected else ""
+    cause = f"{failure.cause}{_CLAIM}{why}{named}"
+    return dataclasses.replace(failure, regression=True, suspects=suspected, cause=cause)
+
+
+def acquitted(failure: Failure) -> Failure:
+    """Take the claim of a regression back: a proven repair showed that the same source and the same tests pass."""
+    cause = f"{failure.cause.partition(_CLAIM)[0]}. It is no regression: the same source passes in another environment"
+    return dataclasses.replace(failure, regression=False, suspects=(), cause=cause)
 
 
 def healable(failure: Failure, project: Project | None = None) -> frozenset[Strategy]:
@@ -117,7 +140,7 @@ def _surroundings(facts: Facts) -> str:
 
 def _misses_project(facts: Facts, project: Project) -> bool:
     """Whether a process that the test started could not import the project itself."""
-    return any(_owns(project, name) for name in _CHILD_IMPORT.findall(facts.message))
+    return any(owns(project, name) for name in _CHILD_IMPORT.findall(facts.message))
 
 
 def _unsteady(failure: Failure) -> bool:
@@ -178,31 +201,16 @@ def _short(exception: str) -> str:
     return exception.rsplit(".", 1)[-1]
 
 
-def _product_frames(facts: Facts) -> list[Frame]:
-    """Return the product's frames, the innermost first."""
-    return [frame for frame in reversed(facts.frames) if frame.in_project and not is_test_file(frame.file)]
-
-
-def _covered_product(facts: Facts) -> list[tuple[str, str]]:
-    return [
-        (file, function)
-        for file, functions in facts.covered.items()
-        if not is_test_file(file)
-        for function in functions
-        if function != "<module>"
-    ]
-
-
 def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str, object]]) -> str | None:
     """Return why a failure is a regression, or ``None`` where that is not shown."""
     facts = failure.facts
     if failure.flaky or _unsteady(failure):
         return None
+    if (gone := _lost_name(facts, project)) is not None:
+        return gone
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
         return None
-    if _time_bound(failure, project):
-        return None
-    if _misses_project(facts, project):
+    if _time_bound(failure, project) or _misses_project(facts, project):
         return None
     if is_assertion(facts):
         return _asserted(facts, project, failure, changes)
@@ -210,12 +218,12 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
 
 
 def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequence[Mapping[str, object]]) -> str | None:
-    covered = _covered_product(facts)
-    frames = _product_frames(facts)
+    covered = covered_product(facts)
+    frames = product_frames(facts)
     kinds = [str(facts.assertion.get(key, "")) for key in ("left_type", "right_type")]
-    outside = [kind for kind in kinds if _top(kind) in project.facts.modules and not _owns(project, _top(kind))]
-    touched = [change for change in changes if _files(change) & {file for file, _ in covered}]
-    if outside and not touched:
+    outside = [kind for kind in kinds if top(kind) in project.facts.modules and not owns(project, top(kind))]
+    changed = [change for change in changes if touched(change) & {file for file, _ in covered}]
+    if outside and not changed:
         return None
     if covered or frames:
         return "the test still runs, and product code computed a value that it does not accept"
@@ -224,12 +232,27 @@ def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequenc
     return None
 
 
+def _lost_name(facts: Facts, project: Project) -> str | None:
+    """Whether a module of the product lacks a name that its source does not bind: in any environment, then."""
+    kind, attributes = _short(facts.exception), facts.attributes
+    name = str(attributes.get("name") or "")
+    if kind == "ImportError":
+        module, brought = str(attributes.get("module") or ""), attributes.get("module_distribution")
+    elif kind == "AttributeError" and attributes.get("owner_kind") == "module":
+        module, brought = str(attributes.get("owner") or ""), attributes.get("owner_distribution")
+    else:
+        return None
+    if not name or "partially initialized" in facts.message or not own(project, module, str(brought or "")):
+        return None
+    return f"`{module}` of the product has no `{name}`" if lost(project, module, name) else None
+
+
 def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - one per rule
     kind = _short(facts.exception)
-    attributes = facts.attributes
-    frames = _product_frames(facts)
     last = facts.frames[-1] if facts.frames else None
-    if kind in _ENVIRONMENT_ERRORS | _SYNTAX or attributes.keys() & {"fixture", "hook"}:
+    if kind in _ENVIRONMENT_ERRORS | _SYNTAX | _WARNINGS or facts.attributes.keys() & {"fixture", "hook"}:
+        return None
+    if _NEWER_PYTHON.search(facts.message) or any(_short(c.get("exception", "")) in _MISSING for c in facts.causes):
         return None
     if kind == "AttributeError":
         return _missing_attribute(facts, project)
@@ -237,42 +260,56 @@ def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - on
         name = re.search(r"name ['\"](\w+)['\"]", facts.message)
         if name is None or name.group(1) in _names.PYTHON2_BUILTINS | {"file", "unicode"}:
             return None
-    if kind == "TypeError" and isinstance(attributes.get("callee"), str):
-        callee = str(attributes["callee"])
-        if not _owns(project, _top(callee)):
+    callee = facts.attributes.get("callee")
+    if kind == "TypeError" and isinstance(callee, str):
+        if own(project, callee, str(facts.attributes.get("callee_distribution") or "")):
+            inside = last is not None and last.in_project
+            return f"`{callee}` of the product no longer takes these arguments" if inside else None
+        if not _names.builtin(callee) or _CALLED_WRONGLY.search(facts.message):
             return None
-        if last is not None and last.in_project:
-            return f"`{callee}` of the product no longer takes these arguments"
-        return None
+    if kind == "TypeError" and "NoneType" in facts.message and last is not None and is_test_file(last.file):
+        return _nothing_returned(facts, project)
+    return _raised_inside(facts, project)
+
+
+def _raised_inside(facts: Facts, project: Project) -> str | None:
+    """Whether the error came up in the product's own code, not in what it calls."""
+    frames = product_frames(facts)
+    last = facts.frames[-1] if facts.frames else None
     if last is None or not last.in_project or is_test_file(last.file) or not frames:
         return None
+    if asks_for_missing(project, facts.message):
+        return None
+    foreign = top(facts.exception) in project.facts.modules and not owns(project, top(facts.exception))
+    if foreign and last.code and not _RAISES.match(last.code):
+        return None  # an error of a library that this line does not raise comes out of its compiled code
     return f"product code raised {facts.exception} in {frames[0].function} ({frames[0].file}:{frames[0].line})"
+
+
+def _nothing_returned(facts: Facts, project: Project) -> str | None:
+    """Whether the product returned nothing where its caller, itself or the test, takes something of the value."""
+    last = facts.frames[-1] if facts.frames else None
+    if last is None or not last.in_project or not (covered_product(facts) or product_frames(facts)):
+        return None
+    if not computes(project, last.file, last.line):
+        return None
+    return f"a function of the product returned None, and {last.function} ({last.file}:{last.line}) needs a value"
 
 
 def _missing_attribute(facts: Facts, project: Project) -> str | None:
     """A name that the product itself lost is a regression; one that a dependency or Python lost is not."""
     attributes = facts.attributes
     owner, name = str(attributes.get("owner") or ""), str(attributes.get("name") or "")
-    if attributes.get("owner_distribution") or not owner or not _owns(project, _top(owner)):
-        return None
     last = facts.frames[-1] if facts.frames else None
     if last is None or not last.in_project or _names.asserts(name) or name in _names.GONE_ATTRIBUTES:
+        return None
+    if owner == "NoneType":
+        return _nothing_returned(facts, project)
+    if not owner or not own(project, owner, str(attributes.get("owner_distribution") or "")):
         return None
     if any("test" in part.lower() for part in owner.split(".")):
         return None
     return f"`{owner}` of the product has no `{name}`"
-
-
-def _top(name: str) -> str:
-    return name.split(".", maxsplit=1)[0]
-
-
-def _owns(project: Project, top: str) -> bool:
-    """Whether a top-level module is the project's own, by its files."""
-    if not re.fullmatch(r"\w+", top):
-        return False
-    roots = [project.root, project.root / "src", *(project.root / p for p in project.environment.pythonpath)]
-    return any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in roots)
 
 
 def _test_source(failure: Failure, project: Project) -> list[tuple[ast.Module, ast.AST]]:
@@ -316,41 +353,6 @@ def _imports_product(failure: Failure, project: Project) -> bool:
                 if node.level:
                     return True
                 names = [node.module or ""]
-            if any(_owns(project, _top(name)) for name in names):
+            if any(owns(project, top(name)) for name in names):
                 return True
     return False
-
-
-def _files(change: Mapping[str, object]) -> set[str]:
-    files = change.get("files")
-    return {str(file) for file in files} if isinstance(files, (list, tuple)) else set()
-
-
-def _suspects(facts: Facts, changes: Sequence[Mapping[str, object]]) -> Iterable[Mapping[str, str]]:
-    """Rank functions: product frames from the innermost, then covered ones; recently changed files first in each."""
-    seen: dict[tuple[str, str], str] = {}
-    for index, frame in enumerate(_product_frames(facts)):
-        seen.setdefault((frame.file, frame.function), "raised here" if index == 0 else "on the way to the error")
-    for file, function in _covered_product(facts):
-        seen.setdefault((file, function), "the failing test runs it")
-    recent = {file: change for change in reversed(changes) for file in _files(change)}
-    newest = {id(change): rank for rank, change in enumerate(changes)}
-
-    def rank(item: tuple[int, tuple[tuple[str, str], str]]) -> tuple[int, int, int]:
-        order, ((file, _), why) = item
-        return (
-            0 if file in recent else 1,
-            newest.get(id(recent.get(file)), 0) if why.startswith("the failing") else 0,
-            order,
-        )
-
-    for _, ((file, function), why) in sorted(enumerate(seen.items()), key=rank)[:_MAX_SUSPECTS]:
-        change = recent.get(file, {})
-        also = " and its file changed recently" if change else ""
-        yield {
-            "file": file,
-            "function": function,
-            "commit": str(change.get("commit", "")),
-            "subject": str(change.get("subject", "")),
-            "why": why + also,
-        }

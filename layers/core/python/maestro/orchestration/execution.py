@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,9 @@ import urllib3
 from maestro.adapters import Adapter, adapter_for
 from maestro.config import ConfigError, load_config
 from maestro.model import (
+    CaseResult,
+    Facts,
+    Outcome,
     Phase,
     Suite,
     SuiteResult,
@@ -61,6 +64,9 @@ logger = logging.getLogger(__name__)
 
 KEPT_SOURCES = 8
 TRACED_TESTS = 10
+TRACED_MORE = 40  # of the failures after these, the quickest
+TRACED_PASSING = 20  # passing tests of the same files, which tell what is not to blame
+TRACED_SECONDS = 2.0  # for these, and for those, together
 
 
 @dataclass(slots=True)
@@ -148,8 +154,12 @@ class Sandbox:
     def _traced(
         self, order: ChunkOrder, tree: Path, environment: Environment, result: SuiteResult, deadline: float
     ) -> SuiteResult:
-        """Run a few of the failures once more and note which functions of the project they enter."""
-        chosen = [r.id for r in failing(result.results) if r.facts and r.facts.phase is Phase.CALL][:TRACED_TESTS]
+        """Run a few of the failures, and passing tests beside them, once more, to note which functions they enter."""
+        failed = [r for r in failing(result.results) if r.facts and r.facts.phase is Phase.CALL]
+        failed = [*failed[:TRACED_TESTS], *_quick(failed[TRACED_TESTS:], TRACED_MORE)]
+        files = {r.file for r in failed}
+        passed = [r for r in result.results if r.outcome is Outcome.PASSED and r.file in files]
+        chosen = [r.id for r in (*failed, *_quick(passed, TRACED_PASSING))]
         if not chosen or time.monotonic() > deadline - MARGIN_SECONDS:
             return result
         with Workspace(tree, environment=environment) as workspace:
@@ -166,7 +176,9 @@ class Sandbox:
         return replace(
             result,
             results=tuple(
-                replace(r, facts=replace(r.facts, covered=seen[r.id])) if r.facts and seen.get(r.id) else r
+                replace(r, facts=replace(r.facts or Facts(Phase.CALL, "", ""), covered=seen[r.id]))
+                if seen.get(r.id)
+                else r
                 for r in result.results
             ),
         )
@@ -263,6 +275,15 @@ class Sandbox:
         for mark in marks[KEPT_SOURCES:]:
             if time.time() - mark.stat().st_mtime > 3600:  # noqa: PLR2004 - an hour; no execution lasts that long
                 shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+def _quick(results: Sequence[CaseResult], most: int) -> list[CaseResult]:
+    """Choose so many of the quickest tests, as far as they together take little time."""
+    chosen: list[CaseResult] = []
+    for result in sorted(results, key=lambda r: r.seconds)[:most]:
+        if sum(r.seconds for r in (*chosen, result)) <= TRACED_SECONDS:
+            chosen.append(result)
+    return chosen
 
 
 # ---------------------------------------------------------------------- the function's entry point

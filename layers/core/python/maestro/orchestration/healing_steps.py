@@ -110,7 +110,8 @@ class HealingSteps:
                 found, asked = self._found_out(run, state, key, found, project)
                 if asked:
                     return {**out, **self._ask(run, state, key, base, config, found, asked)}
-            failure = diagnose(found, project, run.changes)
+            results = memory.results or self._suite_results(run, state["pass"], found.suite)
+            failure = diagnose(found, project, run.changes, results)
             allowed = healable(failure, project) & set(config.healing.strategies)
             said = self._said(run, failure)
             found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES, said=said)

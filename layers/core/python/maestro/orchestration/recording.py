@@ -11,6 +11,7 @@ from typing import Any
 
 from maestro.aggregation import Verdict, evaluate
 from maestro.aggregation.reports import ARTIFACTS, document, write_reports
+from maestro.healing.diagnosis import acquitted
 from maestro.model import (
     EnvironmentFacts,
     Failure,
@@ -164,7 +165,7 @@ class Recording:
     def _report(self, run: Run, first: Verdict, pass_no: int) -> None:
         failures = list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
         repairs = self._repairs(run.tenant, run.id)
-        failures, first = _flaky_told(failures, repairs, first)
+        failures, first = _flaky_told(_acquitted(failures, repairs), repairs, first)
         last = read_verdict(self.blobs, run.tenant, run.id, pass_no) if pass_no else first
         files = dict(ARTIFACTS)
         if self.blobs.exists(run_key(run.tenant, run.id, "report", "repairs.patch")):
@@ -221,6 +222,15 @@ def _flaky_told(
         replace(case, why=f"{case.why}; {why[case.id]}") if why.get(case.id) else case for case in verdict.flaky
     )
     return [f for f in failures if not f.flaky or f.id in healed], replace(verdict, flaky=told)
+
+
+def _acquitted(failures: Sequence[Failure], repairs: Sequence[Repair]) -> list[Failure]:
+    """Take the claim of a regression back where a delivered repair made all its tests green."""
+    fixed: dict[str, set[str]] = {}
+    for repair in repairs:
+        for failure in repair.failures if _delivered(repair) else ():
+            fixed.setdefault(failure, set()).update(repair.tests_fixed)
+    return [acquitted(f) if f.regression and set(f.tests) <= fixed.get(f.id, set()) else f for f in failures]
 
 
 def _delivered(repair: Repair) -> bool:
