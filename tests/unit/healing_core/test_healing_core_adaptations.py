@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from healing_core_trees import candidate, failure, two_trees
 from maestro.healing import proof
+from maestro.healing._forms import Knowledge
 from maestro.healing._rewrites import BRIDGE
+from maestro.healing._trees import Names
+from maestro.healing.weakening import product_change
 from maestro.model import Failure, Frame, GateResult, Trial, TrialStatus
 
 PRODUCT = """\
@@ -165,3 +168,31 @@ def test_a_documented_adaptation_passes_every_static_gate(name: str, tmp_path: P
 def test_what_resembles_one_is_refused(name: str, tmp_path: Path) -> None:
     results = gates(tmp_path, WRONG[name])
     assert not (results["scope"].passed and results["no_weakening"].passed)
+
+
+UNREADABLE = {
+    # name: (before, right afterwards, wrong afterwards)
+    "conflict": ("<<<<<<< a\nX = 1\n=======\nX = (2\n>>>>>>> b\nY = 3\n", "X = 1\nY = 3\n", "X = 1\nY = 4\n"),
+    "conflict of two programs": ("<<<<<<< a\nX = 1\n=======\nX = 2\n>>>>>>> b\n", None, "X = 1\n"),
+    "asyncio.async": ("import asyncio\nasyncio.async(f())\n", "import asyncio\nasyncio.ensure_future(f())\n", "import asyncio\nasyncio.run(f())\n"),
+    "another async": ("import other\nother.async(f())\n", "import other\nother.async_(f())\n", "import other\nother.ensure_future(f())\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_nothing_reads_changes_only_in_what_made_it_unreadable(name: str, tmp_path: Path) -> None:
+    before, right, wrong = UNREADABLE[name]
+    failed = broken("SyntaxError", "invalid syntax")
+    for number, (after, passes) in enumerate(((right, True), (wrong, False))):
+        if after is not None:
+            trees = two_trees(tmp_path / str(number), {**BASE, "product.py": before}, {"product.py": after})
+            results = proof.prove(
+                failed, candidate(), Trial("c1", TrialStatus.RAN), (), *trees, gates=proof.STATIC_GATES
+            )
+            assert (results["scope"].passed and results["no_weakening"].passed) is passes
+
+
+def test_quotes_in_the_fields_of_f_strings_may_change_and_the_text_around_them_may_not() -> None:
+    before = """print(f"it's {d["a"]}")\n"""
+    assert not product_change(before, """print(f"it's {d['a']}")\n""", Knowledge(Names(frozenset(), frozenset())))
+    assert product_change(before, """print(f"its {d['a']}")\n""", Knowledge(Names(frozenset(), frozenset())))

@@ -25,7 +25,8 @@ class Rewrite:
     """One documented replacement of an expression.
 
     ``modules`` are those whose names the successor uses. ``error`` is a regular expression: where it is given, the
-    old form still exists and only fails for some values, so that it is replaced nowhere but where it failed.
+    old form still exists and only fails for some values, so that it is replaced nowhere but where it failed (unless
+    ``everywhere`` says that what raises such an error does so for all).
     ``owners`` are the classes of ``_0`` in a method's pattern; ``unpacked`` says that only uses as a plain tuple of
     four are meant.
     """
@@ -41,11 +42,14 @@ class Rewrite:
     error: str = ""
     owners: tuple[str, ...] = ()
     unpacked: bool = False
+    everywhere: bool = False
 
     @property
     def callee(self) -> str:
-        """The full name of what the old form calls; for a method ``_0.name``."""
-        node = next(n for n in ast.walk(self.old) if isinstance(n, ast.Call))
+        """The full name of what the old form calls, or is; for a method ``_0.name``."""
+        node = next((n for n in ast.walk(self.old) if isinstance(n, ast.Call)), None)
+        if node is None:
+            return str(dotted(self.old))
         inner: ast.AST = node.func
         while dotted(inner) is None:  # the method of what another call gave: name that call
             inner = inner.value if isinstance(inner, ast.Attribute) else inner.func  # type: ignore[attr-defined]
@@ -77,6 +81,7 @@ def _read(group: Mapping[str, object], old: str, new: str) -> Rewrite:
         error=str(group.get("error", "")),
         owners=tuple(group.get("owners", ())),  # type: ignore[arg-type]
         unpacked=bool(group.get("unpacked", False)),
+        everywhere=bool(group.get("everywhere", False)),
     )
 
 
@@ -96,7 +101,7 @@ def match(pattern: ast.AST, node: ast.AST, resolve: Resolve) -> dict[str, Bound]
 def _match(pattern: ast.AST, node: ast.AST, resolve: Resolve, found: dict[str, Bound]) -> bool:
     number = _number(pattern)
     if number:
-        return ast.dump(found.setdefault(number, node)) == ast.dump(node)  # type: ignore[arg-type]  # one node, no list
+        return not isinstance(node, ast.Starred) and ast.dump(found.setdefault(number, node)) == ast.dump(node)  # type: ignore[arg-type]  # one node, no list
     name = dotted(pattern)
     if name is not None and not name.startswith("_0."):
         written = dotted(node)

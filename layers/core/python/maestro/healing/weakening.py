@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.healing import _configuration, _scans
+from maestro.healing._conflicts import settled
 from maestro.healing._equivalence import Comparer
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._listing import orders_listing
@@ -143,7 +144,7 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
         return (Difference("the changed file does not parse", 0),)
     found: list[tuple[Difference, ...]] = []
     for number, base in enumerate(_bases(before)):
-        other = number > 0 or parse(before) is None
+        other = number > 0 or (parse(before) or parse(settled(before))) is None
         comparer = Comparer(canonical(base), canonical(_copy(after)), knowledge, translated=other)
         found.append(tuple(comparer.differences()))
         if not found[-1]:
@@ -160,7 +161,7 @@ def _copy(text: str) -> ast.Module:
 
 def _bases(before: str | None) -> Iterator[ast.Module]:
     """Yield what a file may be compared with: itself, then its translations from Python 2; nothing if none parses."""
-    own = ast.Module([], []) if before is None else parse(before)
+    own = ast.Module([], []) if before is None else parse(before) or parse(settled(before))
     if own is not None:
         yield own
     for full in (False, True) if before is not None else ():
@@ -172,7 +173,7 @@ def _bases(before: str | None) -> Iterator[ast.Module]:
 def _fewer_assertions(change: Change) -> Iterator[Finding]:
     """Count a file's assertions by syntax, translated where it is Python 2; by words where nothing parses it."""
     before, after = change.before or "", change.after or ""
-    old = parse(before) or translated(before)
+    old = parse(before) or parse(settled(before)) or translated(before)
     new = parse(after)
     if old is None or new is None:
         counts = (_words(before), _words(after))
@@ -370,6 +371,8 @@ def _by_tokens(change: Change, after: ast.Module) -> Iterator[Finding]:
 
 
 def _token_difference(before: str, after: str) -> str | None:
+    if _fields_requoted(before) == _fields_requoted(after):
+        return None
     old, new = _lexemes(before), _lexemes(after)
     for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -378,9 +381,15 @@ def _token_difference(before: str, after: str) -> str | None:
         renamed = len(gone) == len(came) and all(
             x == y or (x in _KEYWORDS_SINCE and y.startswith(x)) for x, y in zip(gone, came, strict=True)
         )
+        renamed = renamed or [*old[a - 2 : a], *gone, *came] == ["asyncio", ".", "async", "ensure_future"]
         if not renamed and not set(gone) | set(came) <= _REPAIRABLE_OPERATORS:
             return f"`{' '.join(gone)[:60]}` became `{' '.join(came)[:60]}` in a file that did not parse before"
     return None
+
+
+def _fields_requoted(text: str) -> str:
+    """Write the fields of f-strings with one kind of quotes: before Python 3.12 they could not have the outer ones."""
+    return re.sub(r"\{[^{}\n]*\}", lambda field: field[0].replace('"', "'"), text)
 
 
 def _lexemes(text: str) -> list[str]:

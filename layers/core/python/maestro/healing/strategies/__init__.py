@@ -8,7 +8,7 @@ where they have nothing to say; :func:`maestro.healing.candidates.propose` runs 
 """
 
 from maestro.healing.base import Generator
-from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall
+from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall, LineMagic
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
@@ -23,8 +23,10 @@ from maestro.healing.strategies.environment_healing.variables import Encoding, G
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
+from maestro.healing.strategies.syntax_repair.newer import NewerPython
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
+from maestro.healing.strategies.syntax_repair.views import ListOfView
 from maestro.healing.strategies.timing_adjustment.waits import SlowMachine, StatedSpan
 
 __all__ = ["generators"]
@@ -36,12 +38,15 @@ def generators() -> list[Generator]:
         SmallSyntax(),
         Python2(),
         ImplicitRelative(),
+        ListOfView(),
+        NewerPython(),
         HookArguments(),
         PytestSection(),
         NoseSetup(),
         YieldTests(),
         MarkedFixtures(),
         CatalogueCall(),
+        LineMagic(),
         OverriddenSignature(),
         ImportHook(),
         CatalogueRename(),

@@ -340,7 +340,7 @@ def _with_imports(module: cst.Module, needed: Iterable[tuple[str, str]]) -> cst.
         elif isinstance(first, cst.ImportFrom):
             future = first.module is not None and dotted(first.module) == "__future__"
             place = number + 1 if future or not place else place
-        elif number == 0 and isinstance(first, cst.Expr):
+        elif number == 0 and isinstance(first, cst.Expr) and isinstance(first.value, cst.BaseString):
             place = 1
     body = list(module.body)
     if place == 0 and body and isinstance(body[0], cst.SimpleStatementLine):

@@ -1,6 +1,7 @@
 """Calls whose documented successor is more than another name: rewritten by the patterns of ``call_changes.json``."""
 
 import ast
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -28,8 +29,9 @@ class CatalogueCall:
         """Yield the rewrite of every use of what is gone; of what merely fails, on the failing lines alone."""
         evidence = Evidence(failure, project)
         lines = failing_lines(evidence)
-        gone = [r for r in rewrites() if not r.error and _is_gone(evidence, r)]
         strict = [r for r in rewrites() if r.error and re.search(r.error, evidence.text)]
+        gone = [r for r in rewrites() if (r in strict if r.error else _is_gone(evidence, r)) and not _narrow(r)]
+        strict = [r for r in strict if _narrow(r)]
         edits = {**self._everywhere(evidence, gone, lines), **self._where_it_failed(evidence, strict, lines)}
         if edits:
             used = [*gone, *strict][0]
@@ -68,6 +70,58 @@ class CatalogueCall:
         return edits
 
 
+class LineMagic:
+    """Calls IPython's line magics by the method that is left of the two (IPython 9 removed the older one)."""
+
+    name = "line_magic"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield ``run_line_magic("name", "arguments")`` for every ``magic("name arguments")`` of the failing files."""
+        evidence = Evidence(failure, project)
+        magic = next(
+            (
+                c
+                for c in changes()
+                for m in evidence.missing_names
+                if c.kind == "magic" and c.name == m.name and m.owner.rpartition(".")[2] in c.owners
+            ),
+            None,
+        )
+        edits: dict[str, str] = {}
+        for path in failing_lines(evidence) if magic is not None else ():
+            text = evidence.tree.text(path) or ""
+            new = _magics(text)
+            if new != text:
+                edits[path] = new
+        if magic is not None and edits:
+            yield Proposal(edits, f"{magic.old}() is now {magic.new}() ({magic.source})", 0.92)
+
+
+def _magics(text: str) -> str:
+    module = parse(text)
+    found = [
+        (node, node.args[0].value)
+        for node in (ast.walk(module) if module is not None else ())
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "magic"
+        and len(node.args) == 1
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    ]
+    for node, line in sorted(found, key=lambda each: (-each[0].lineno, -each[0].col_offset)):
+        name, _, rest = line.strip().partition(" ")
+        assert isinstance(node.func, ast.Attribute)  # noqa: S101 - it was chosen for that
+        receiver = _segment(text, node.func.value)
+        text = _spliced(text, node, f"{receiver}.run_line_magic({json.dumps(name)}, {json.dumps(rest.strip())})")
+    return text
+
+
+def _narrow(rewrite: Rewrite) -> bool:
+    return bool(rewrite.error) and not rewrite.everywhere
+
+
 def _is_gone(evidence: Evidence, rewrite: Rewrite) -> bool:
     """Whether the failure says that what the old form calls does not exist."""
     module = rewrite.callee.rpartition(".")[0]
@@ -102,7 +156,9 @@ def called(source: str, wanted: Sequence[Rewrite], *, lines: Collection[int] = (
     if text == source or parse(text) is None:
         return source
     text = with_imports(text, needed) if needed else text
-    text = without_imports(text, {r.callee for r in wanted if not r.is_method}) or text
+    gone = {r.callee for r in wanted if not r.is_method}
+    gone |= {name.rpartition(".")[0] for name in gone if name.count(".") > 1}
+    text = without_imports(text, gone) or text
     return text if parse(text) is not None else source
 
 
@@ -178,7 +234,9 @@ def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: _Lo
             what = bound[node.id]
             if isinstance(what, list):
                 new = ", ".join(_segment(text, each) for each in what)
-                pieces.append((parent.col_offset, parent.end_col_offset, new))  # type: ignore[attr-defined]
+                start = parent.col_offset  # type: ignore[attr-defined]  # of a starred argument
+                start = start if new else len(rewrite.successor[:start].rstrip(", "))
+                pieces.append((start, parent.end_col_offset, new))  # type: ignore[attr-defined]
                 return
             new = _segment(text, what)
             inside = isinstance(parent, (ast.Call, ast.keyword, ast.List)) and node is not getattr(parent, "func", None)

@@ -17,7 +17,7 @@ from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
 # Fixers that are matters of taste, or that wrap what already works: left out.
-_LEFT_OUT = {"idioms", "set_literal", "ws_comma", "buffer", "asserts", "zip", "map", "filter", "future", "reduce"}
+_LEFT_OUT = {"idioms", "set_literal", "ws_comma", "buffer", "asserts", "zip", "map", "filter", "future"}
 # Constructs that only Python 2 has; they mark a source as written for it.
 _PYTHON2 = re.compile(
     r"""(?mx)
@@ -46,6 +46,8 @@ _NAMES = frozenset(
         "coerce",
     ]
 )
+# A class whose iterator has next() alone.
+_NOT_AN_ITERATOR = re.compile(r"iter\(\) returned non-iterator of type|TypeError: '\w+' object is not an iterator")
 _MAX_FILES = 120
 _MAX_CHARACTERS = 3_000_000
 
@@ -91,6 +93,8 @@ class Python2:
         undefined = re.findall(r"name ['\"](\w+)['\"] is not defined", evidence.text)
         if evidence.is_exception("NameError") and set(undefined) & _NAMES:
             return next(iter(evidence.project_files), "")
+        if _NOT_AN_ITERATOR.search(evidence.text) and evidence.project_files:
+            return evidence.project_files[0]
         own = {
             m.name
             for m in evidence.missing_names

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from maestro.healing._conflicts import settled
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
@@ -11,8 +12,12 @@ from maestro.model import Failure, Strategy
 _BLOCK = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b")
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": ""})
 _OPEN = {"(": ")", "[": "]", "{": "}"}
-_RESERVED = re.compile(r"(?<![\w.])(async|await)(?=\s*[=,):])|(?<=\.)(async|await)\b")
-_CONFLICT = re.compile(r"(?ms)^<<<<<<< [^\n]*\n(.*?)^(?:\|{7} [^\n]*\n.*?^)?=======\r?\n(.*?)^>>>>>>> [^\n]*\n")
+_RESERVED = re.compile(
+    r"(?<![\w.])(async|await)(?=\s*[=,):.\]}]|\s*$)|(?<=\.)(async|await)\b|"
+    r"(?<=def )(async|await)\b|(?<=class )(async|await)\b|(?<=import )(async|await)\b|(?<= as )(async|await)\b",
+    re.MULTILINE,
+)
+_ENSURE_FUTURE = re.compile(r"\basyncio\.async\b(?=\s*\()")
 
 Fix = Callable[[list[str], int], Iterator[list[str]]]
 
@@ -153,11 +158,11 @@ def _empty_block(lines: list[str], at: int) -> Iterator[list[str]]:
 
 
 def _conflict(lines: list[str], at: int) -> Iterator[list[str]]:
-    """Keep one side of every left-over merge conflict: ours, then theirs."""
+    """Settle left-over merge conflicts, where only one reading of them is a program."""
     del at
-    text = "".join(lines)
-    for side in (1, 2):
-        yield [_CONFLICT.sub(rf"\{side}", text)]
+    text = settled("".join(lines))
+    if text is not None:
+        yield [text]
 
 
 def _quotes(lines: list[str], at: int) -> Iterator[list[str]]:
@@ -188,10 +193,13 @@ def _nested_quotes(lines: list[str], at: int) -> Iterator[list[str]]:
 
 
 def _reserved(lines: list[str], at: int) -> Iterator[list[str]]:
-    """Rename ``async`` and ``await`` where they are identifiers, in the whole file, with an underscore after them."""
+    """Rename ``async`` and ``await`` where they are identifiers, in the whole file, with an underscore after them.
+
+    What asyncio itself called ``async`` has been ``ensure_future`` since Python 3.4.4.
+    """
     del at
-    text = "".join(lines)
-    yield [_RESERVED.sub(lambda f: (f[1] or f[2]) + "_", text)]
+    text = _ENSURE_FUTURE.sub("asyncio.ensure_future", "".join(lines))
+    yield [_RESERVED.sub(lambda found: found[0] + "_", text)]
 
 
 def _comma(lines: list[str], at: int) -> Iterator[list[str]]:
@@ -214,7 +222,7 @@ def _assignment(lines: list[str], at: int) -> Iterator[list[str]]:
 _FIXES: tuple[tuple[str, float, Fix], ...] = (
     ("the header of a block had no colon", 0.95, _colon),
     ("indentation mixed tabs and spaces", 0.95, _tabs),
-    ("a merge conflict was left in", 0.5, _conflict),
+    ("a merge conflict was left in, one side of which is no program", 0.85, _conflict),
     ("typographic quotes stood in the code", 0.9, _quotes),
     ("a string was not closed", 0.7, _strings),
     ("an f-string's field used the string's own quotes", 0.9, _nested_quotes),
