@@ -1,6 +1,6 @@
 """Traps: on defects of the product no repair may be accepted. Runs all of them; ``--find`` makes them anew.
 
-    python tests/benchmarks/traps.py [--only TEXT] [--blind] [--json FILE]
+    python tests/benchmarks/traps.py [--only TEXT] [--blind] [--json FILE] [--observed FILE]
     python tests/benchmarks/traps.py --find [--seed N] [--per-release N] [--only RELEASE]
 
 With ``--blind`` the diagnosis acquits every failure and allows every strategy, so that the proof alone has to refuse.
@@ -33,6 +33,7 @@ from maestro.orchestration import healing_steps
 from maestro.registry import Environment, EnvironmentBuilder
 from maestro.settings import network_variables
 from support.machine import LocalMachine, RunOutcome
+from support.observations import group_of, tried
 from support.traps.catalogue import FOLDER, PYTHON, Release, Trap, download, lay_out, releases, traps
 from support.traps.mutations import OPERATORS, Mutation, mutations
 
@@ -57,20 +58,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="only traps whose id holds this text")
     parser.add_argument("--blind", action="store_true", help="let the diagnosis acquit every failure")
     parser.add_argument("--json", type=Path, help="write what came out, by trap")
+    parser.add_argument("--observed", type=Path, help="write a row for each candidate that was tried (observations)")
     options = parser.parse_args(arguments)
     logging.disable(logging.INFO)
     CACHE.mkdir(parents=True, exist_ok=True)
     if options.find:
         return find(options.seed, options.per_release, options.only)
     with blindfold() if options.blind else contextlib.nullcontext():
-        return run([t for t in traps() if options.only in t.id], options.json)
+        return run([t for t in traps() if options.only in t.id], options.json, options.observed)
 
 
 # ---------------------------------------------------------------------- running
 
 
-def run(chosen: Sequence[Trap], report: Path | None = None) -> int:
+def run(chosen: Sequence[Trap], report: Path | None = None, observed: Path | None = None) -> int:
     """Heal every trap; return 1 if a repair was accepted on any."""
+    rows: list[dict[str, Any]] = []
     known = releases()
     download({known[t.release].name: known[t.release] for t in chosen}.values())
     told: list[dict[str, Any]] = []
@@ -83,6 +86,12 @@ def run(chosen: Sequence[Trap], report: Path | None = None) -> int:
             show(told[-1])
             if report is not None:
                 report.write_text(json.dumps(told, indent=1))
+            if observed is not None:
+                found = tried(
+                    outcome.context.blobs, f"{outcome.run.tenant}/runs/{outcome.run.id}", group_of(trap.release)
+                )
+                rows += [{"source": "trap", **one.row, "right": False} for one in found]
+                observed.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return summarise(told)
 
 

@@ -1,6 +1,7 @@
 """Trials to verdicts, repairs to one patch, evidence to a probability."""
 
 import dataclasses
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -478,33 +479,62 @@ observed = st.builds(
     prior=st.floats(0, 1),
     touches_product=st.booleans(),
     workaround=st.booleans(),
+    killed=st.integers(0, 40),
+    survived=st.integers(0, 40),
+    fixed=st.floats(0, 1),
+    flaky=st.booleans(),
+    regression=st.booleans(),
+    proven=st.booleans(),
+)
+shipped_or_judged = st.sampled_from([confidence.outcomes(), confidence.Outcomes()])
+counted = st.dictionaries(
+    st.sampled_from(["api_contract_adaptation/generator", "api_contract_adaptation/b", "syntax_repair/c"]),
+    st.tuples(st.floats(0, 50), st.floats(0, 50)),
 )
 
 
-@given(observed)
-def test_confidence_is_a_probability(seen: confidence.Observed) -> None:
-    assert 0 < confidence.confidence(candidate(), seen) < 1
+@given(observed, shipped_or_judged, counted)
+def test_confidence_is_a_probability(
+    seen: confidence.Observed, model: confidence.Outcomes, said: dict[str, tuple[float, float]]
+) -> None:
+    assert 0 < confidence.confidence(candidate(), seen, model.with_said(said)) < 1
 
 
-@given(observed, st.sampled_from(["repeats", "tests", "prior"]), st.integers(1, 50))
-def test_confidence_never_falls_with_evidence(seen: confidence.Observed, name: str, more: int) -> None:
+@given(
+    observed, shipped_or_judged, st.sampled_from(["repeats", "tests", "killed", "prior", "fixed"]), st.integers(1, 50)
+)
+def test_confidence_never_falls_with_evidence(
+    seen: confidence.Observed, model: confidence.Outcomes, name: str, more: int
+) -> None:
     value = getattr(seen, name)
-    better = dataclasses.replace(seen, **{name: min(1.0, value + more / 50) if name == "prior" else value + more})
-    assert confidence.confidence(candidate(), better) >= confidence.confidence(candidate(), seen)
+    better = dataclasses.replace(
+        seen, **{name: value + more if isinstance(value, int) else min(1.0, value + more / 50)}
+    )
+    assert confidence.confidence(candidate(), better, model) >= confidence.confidence(candidate(), seen, model)
 
 
-@given(observed, st.integers(1, 500))
-def test_confidence_never_rises_with_size_or_reach(seen: confidence.Observed, more: int) -> None:
-    value = confidence.confidence(candidate(), seen)
-    for worse in ({"lines": seen.lines + more}, {"touches_product": True}, {"workaround": True}):
-        assert confidence.confidence(candidate(), dataclasses.replace(seen, **worse)) <= value
+@given(observed, shipped_or_judged, st.integers(1, 500))
+def test_confidence_never_rises_with_what_speaks_against_a_repair(
+    seen: confidence.Observed, model: confidence.Outcomes, more: int
+) -> None:
+    value = confidence.confidence(candidate(), seen, model)
+    for worse in (
+        {"lines": seen.lines + more},
+        {"touches_product": True},
+        {"workaround": True},
+        {"survived": seen.survived + more},
+        {"flaky": True},
+        {"regression": True},
+        {"proven": False},
+    ):
+        assert confidence.confidence(candidate(), dataclasses.replace(seen, **worse), model) <= value
 
 
-@given(st.lists(st.booleans(), max_size=20), observed)
-def test_outcomes_move_confidence_the_right_way(history: list[bool], seen: confidence.Observed) -> None:
-    known = confidence.Outcomes()
-    for right in history:
-        known = known.updated("api_contract_adaptation", "generator", right=right)
+@given(counted, observed)
+def test_outcomes_move_confidence_the_right_way(
+    said: dict[str, tuple[float, float]], seen: confidence.Observed
+) -> None:
+    known = confidence.Outcomes().with_said(said)
     value = confidence.confidence(candidate(), seen, known)
     for right, moved in ((True, 1), (False, -1)):
         after = known.updated("api_contract_adaptation", "generator", right=right)
@@ -535,12 +565,42 @@ def test_tiers_are_monotone(one: float, other: float) -> None:
     assert order.index(confidence.tier(low)) <= order.index(confidence.tier(high))
 
 
-def test_the_shipped_outcomes_can_be_read_and_begin_undecided() -> None:
-    assert 0 < confidence.outcomes().base("no_such_strategy", "no_such_generator") < 1
+def test_a_generator_that_nobody_saw_at_work_is_never_applied() -> None:
+    best = confidence.Observed(repeats=9, tests=500, lines=1, prior=1.0, killed=99)
+    assert confidence.tier(confidence.confidence(candidate(), best)) is not Tier.APPLIED
+    assert 0 < confidence.outcomes().record("no_such_strategy", "no_such_generator") < 0.9
+
+
+@given(st.integers(0, 40))
+def test_a_record_claims_no_more_than_its_length_allows(right: int) -> None:
+    # given a generator that never erred, beside many others that never did
+    known = confidence.Outcomes({"a/other": (1e6, 0), "a/own": (right, 0)})
+    # then it claims what its own n, two of a uniform prior and the pool of four give
+    assert known.record("a", "own") == pytest.approx((right + 5) / (right + 6), abs=1e-4)
+
+
+def outcomes_text(**changes: object) -> str:
+    shipped: dict[str, object] = {"counts": {}, "pool": 4, "intercept": 0, "weights": dict(confidence.JUDGED)}
+    return json.dumps(shipped | changes)
+
+
+def test_outcomes_are_read() -> None:
+    read = confidence.parse_outcomes(outcomes_text(counts={"a/b": {"right": 2, "wrong": 1}}))
+    assert (read.counts, read.pool, read.intercept) == ({"a/b": (2, 1)}, 4, 0)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"counts": {"a/b": {"right": -1, "wrong": 0}}, "prior": {"right": 1, "wrong": 1}}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        outcomes_text(counts={"a/b": {"right": -1, "wrong": 0}}),
+        outcomes_text(counts={"a/b": 3}),
+        outcomes_text(pool=0),
+        outcomes_text(weights={"size": 1}),
+        outcomes_text(weights={**confidence.JUDGED, "size": -0.1}),
+    ],
 )
 def test_bad_outcomes_are_an_error(text: str) -> None:
     with pytest.raises(OutcomesError):

@@ -581,6 +581,21 @@ def test_a_name_that_the_facts_say_exists_is_not_replaced(tmp_path: Path) -> Non
     assert "still exists" in static_gates(*swapped, broken)["scope"].detail
 
 
+@pytest.mark.parametrize("pattern", ["secret/", "secret", "./secret/*", "**/a.py", "secret/**"])
+def test_a_protected_path_is_refused_however_it_is_written(tmp_path: Path, pattern: str) -> None:
+    before, after = two_trees(tmp_path, {"secret/a.py": "A = 1\n", "b.py": "B = 1\n"}, {"secret/a.py": "import os\n"})
+    trial = Trial("c1", TrialStatus.RAN)
+
+    def refused(**policy: tuple[str, ...]) -> bool:
+        gates = {"scope": proof.STATIC_GATES["scope"]}
+        result = proof.prove(failure(), candidate(), trial, (), before, after, gates=gates, **policy)["scope"]
+        return "secret/a.py is" in result.detail
+
+    assert refused(protect=(pattern,))
+    assert refused(allow=("b.py",))
+    assert not refused(protect=("b.py",), allow=(pattern,))
+
+
 def test_protected_paths_and_links_are_refused(tmp_path: Path) -> None:
     before, after = two_trees(tmp_path, {"secret/a.py": "A = 1\n", "b.py": "B = 1\n"}, {"secret/a.py": "import os\n"})
     (after / "b.py").unlink()

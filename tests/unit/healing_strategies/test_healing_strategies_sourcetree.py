@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from maestro.healing.sourcetree import Role, SourceTree, SourceTreeError, decode, diff, protected, role
+from maestro.healing.sourcetree import Role, SourceTree, SourceTreeError, covered, decode, diff, role
 
 LINES = st.lists(
     st.sampled_from(["a = 1", "b = 2", "", "# \u00fc", "  c", "d \u4e16\u754c", "\f", "x\ry", " tail "]), max_size=30
@@ -153,4 +153,4 @@ def test_a_named_test_file_is_a_test() -> None:
     ],
 )
 def test_protection(path: str, patterns: list[str], *, expected: bool) -> None:
-    assert protected(path, patterns) is expected
+    assert covered(path, patterns) is expected

@@ -4,6 +4,7 @@ Every scalar is kept as it was written (``3.10`` stays ``"3.10"``, ``yes`` stays
 the schema, which knows what is wanted, turns text into numbers and truth values.
 """
 
+import re
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -22,6 +23,7 @@ Position = tuple[int, int]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = frozenset(_TAG + t for t in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge"))
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # where YAML begins a new line
 _CANNOT_START = {
     "\t": ("a tab where YAML wants spaces", "indent with spaces"),
     "@": ("a value cannot begin with '@'", "put it in quotes"),
@@ -112,7 +114,7 @@ def _check_size(text: str, file: str) -> None:
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = text.split("\n")
+    lines = _BREAK.split(text)
     here = lines[line - 1][column - 1 : column] if line <= len(lines) else ""
     said = error.problem or "not YAML"
     if "tab" in said or (here == "\t" and "cannot start" in said):

@@ -10,7 +10,7 @@ from functools import cache
 from maestro.healing.base import Generator, Project, Proposal
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.feedback import Record
-from maestro.healing.sourcetree import Role, SourceTree, diff, protected
+from maestro.healing.sourcetree import Role, SourceTree, covered, diff
 from maestro.healing.strategies import generators
 from maestro.healing.strategies.data import table
 from maestro.model import Candidate, Failure, MaestroError, Strategy
@@ -92,7 +92,7 @@ def _candidate(
     said: Record,
     notes: list[str],
 ) -> Candidate | None:
-    refused = sorted(path for path in proposal.edits if protected(path, project.protect))
+    refused = sorted(path for path in proposal.edits if covered(path, project.protect))
     if refused:
         notes.append(f"{generator.name}: a change of {', '.join(refused)} was refused; the project protects it")
         return None

@@ -1,20 +1,25 @@
 """How likely it is that a reviewer keeps a repair, and what that earns it.
 
-The base is a posterior mean: counts of right and wrong repairs per (strategy, generator), drawn towards the counts
-of the strategy, these towards all counts, and these towards a Beta prior (``healing/data/outcomes.json``). What was
-seen of this one repair then moves its log-odds by a fixed sum:
+Two numbers, of which the smaller counts, so that a claim needs both:
 
-    logit(p) = logit(base) + GATES + REPEAT * min(repeats, 5) + TESTS * log2(1 + min(tests, 63))
-             + PRIOR * (prior - 0.5) - SIZE * log2(1 + lines / 10) - PRODUCT * touches_product - WORKAROUND * workaround
+- the *record* of the generator: a posterior mean of how often its repairs were right, drawn towards the record of its
+  strategy, and this towards that of all. By the rule of succession (a Beta(1, 1) of its own on top of ``pool``
+  observations of the wider level) a generator that never erred in n projects claims at most (n + 1 + pool * level) /
+  (n + 2 + pool), whatever was seen of this one repair;
+- the *evidence* of this one repair, a logistic regression on top of the record:
 
-The weights are judgement, not yet fitted: outcomes.json says whether anything was measured. The result rises with
-repeats, tests and prior, falls with size, a touched product and a workaround, and stays strictly within (0, 1).
+      logit(p) = logit(record) + intercept + sum of weight * term
+
+The terms (:func:`evidence`) are turned so that each weight is at least 0: the result never falls with clean repeats,
+tests, killed mutants, the share of the tests that were fixed, and the prior, and never rises with size, a touched
+product, a workaround, flakiness or a contradicted diagnosis. Counts and weights are data (``data/outcomes.json``),
+fitted by ``scripts/fit_confidence.py`` on what became of real candidates; docs/healing.md shows how well they hold.
 """
 
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -23,22 +28,37 @@ from maestro.healing.errors import OutcomesError
 from maestro.healing.feedback import Record
 from maestro.model import Candidate, Tier
 
-GATES = 1.0
-REPEAT = 0.25
-TESTS = 0.15
-PRIOR = 1.0
-SIZE = 0.12
-PRODUCT = 0.3
-WORKAROUND = 0.5
 _MAX_REPEATS = 5
 _MAX_TESTS = 63
 
 THRESHOLDS: Mapping[Tier, float] = {Tier.APPLIED: 0.90, Tier.REVIEW: 0.75, Tier.PULL_REQUEST: 0.60}
 
+# What a person would say without any data; the fit starts from here and is drawn to it (scripts/fit_confidence.py).
+JUDGED: Mapping[str, float] = {
+    "proven": 4.0,
+    "repeats": 0.25,
+    "tests": 0.15,
+    "mutants": 1.0,
+    "fixed": 0.5,
+    "prior": 1.0,
+    "size": 0.12,
+    "product": 0.3,
+    "workaround": 0.5,
+    "flaky": 0.3,
+    "regression": 1.0,
+}
+INTERCEPT = -4.0  # judged, as the weights
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of one repair: clean runs beyond the first, tests made green, changed lines, and its nature."""
+    """What was seen of one repair.
+
+    ``repeats`` counts clean runs beyond the first, ``tests`` those that are green, ``fixed`` the share of the failure's
+    tests among them; ``killed`` and ``survived`` mutants; ``lines`` that changed; ``flaky`` failures come and go, and
+    ``regression`` says that the repair contradicts a diagnosis. ``proven`` is whether every gate was passed, which all
+    repairs have in common.
+    """
 
     repeats: int = 0
     tests: int = 0
@@ -46,35 +66,52 @@ class Observed:
     prior: float = 0.5
     touches_product: bool = False
     workaround: bool = False
+    killed: int = 0
+    survived: int = 0
+    fixed: float = 1.0
+    flaky: bool = False
+    regression: bool = False
+    proven: bool = True
+
+
+def evidence(seen: Observed) -> dict[str, float]:
+    """Return the terms that the weights multiply, by name; more of a term always speaks for the repair."""
+    killed, survived = max(seen.killed, 0), max(seen.survived, 0)
+    return {
+        "proven": float(seen.proven),
+        "repeats": float(min(max(seen.repeats, 0), _MAX_REPEATS)),
+        "tests": math.log2(1 + min(max(seen.tests, 0), _MAX_TESTS)),
+        "mutants": (killed + 1) / (killed + survived + 2) - 0.5,
+        "fixed": min(max(seen.fixed, 0.0), 1.0) - 1.0,
+        "prior": min(max(seen.prior, 0.0), 1.0) - 0.5,
+        "size": -math.log2(1 + max(seen.lines, 0) / 10),
+        "product": -float(seen.touches_product),
+        "workaround": -float(seen.workaround),
+        "flaky": -float(seen.flaky),
+        "regression": -float(seen.regression),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Counts of judged repairs: ``counts`` maps "strategy/generator" to (right, wrong)."""
+    """What was measured: ``counts`` of judged repairs ("strategy/generator" -> right, wrong), and fitted weights."""
 
-    counts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    right: float = 1.0
-    wrong: float = 1.0
+    counts: Record = field(default_factory=dict)
     pool: float = 4.0  # how many observations of the wider level weigh as much as one level's own
+    weights: Mapping[str, float] = field(default_factory=lambda: JUDGED)
+    intercept: float = INTERCEPT
 
-    def base(self, strategy: str, generator: str) -> float:
-        """Return the posterior mean for a generator, which falls back on its strategy, then on all, then the prior."""
-        level = self.right / (self.right + self.wrong)
-        strength = self.right + self.wrong
-        own = f"{strategy}/{generator}"
-        levels = (self.counts, {k for k in self.counts if k.startswith(f"{strategy}/")}, {own} & self.counts.keys())
-        for keys in levels:
-            right, wrong = (sum(self.counts[key][side] for key in keys) for side in (0, 1))
-            level = (right + level * strength) / (right + wrong + strength)
-            strength = self.pool
-        return level
+    def record(self, strategy: str, generator: str) -> float:
+        """Return the posterior mean for a generator; one never seen falls back on its strategy, then on all."""
+        own = self.counts.get(f"{strategy}/{generator}", (0.0, 0.0))
+        kin = [count for key, count in self.counts.items() if key.startswith(f"{strategy}/")]
+        level = _posterior(self.counts.values(), 1.0, 1.0)
+        level = _posterior(kin, self.pool * level, self.pool * (1 - level))
+        return _posterior([own], 1 + self.pool * level, 1 + self.pool * (1 - level))
 
     def updated(self, strategy: str, generator: str, *, right: bool) -> "Outcomes":
         """Return these counts with one more judged repair."""
-        key = f"{strategy}/{generator}"
-        good, bad = self.counts.get(key, (0.0, 0.0))
-        counts = {**self.counts, key: (good + right, bad + (not right))}
-        return Outcomes(counts, self.right, self.wrong, self.pool)
+        return self.with_said({f"{strategy}/{generator}": (float(right), float(not right))})
 
     def with_said(self, said: Record) -> "Outcomes":
         """Return these counts with what people said of repairs."""
@@ -82,7 +119,14 @@ class Outcomes:
         for key, (right, wrong) in said.items():
             good, bad = counts.get(key, (0.0, 0.0))
             counts[key] = (good + right, bad + wrong)
-        return Outcomes(counts, self.right, self.wrong, self.pool)
+        return Outcomes(counts, self.pool, self.weights, self.intercept)
+
+
+def _posterior(counts: Iterable[tuple[float, float]], right: float, wrong: float) -> float:
+    """Return the mean of a Beta that begins at (right, wrong), after these counts."""
+    for good, bad in counts:
+        right, wrong = right + good, wrong + bad
+    return right / (right + wrong)
 
 
 def parse_outcomes(text: str) -> Outcomes:
@@ -90,14 +134,15 @@ def parse_outcomes(text: str) -> Outcomes:
     try:
         data: dict[str, Any] = json.loads(text)
         counts = {str(k): (float(v["right"]), float(v["wrong"])) for k, v in data["counts"].items()}
-        right, wrong, pool = float(data["prior"]["right"]), float(data["prior"]["wrong"]), float(data.get("pool", 4.0))
+        weights = {name: float(data["weights"][name]) for name in JUDGED}
+        pool, intercept = float(data["pool"]), float(data["intercept"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutcomesError(
             f"the outcomes cannot be read ({error}); see healing/data/outcomes.json for the shape"
         ) from error
-    if min(right, wrong, pool) <= 0 or any(min(v) < 0 for v in counts.values()):
-        raise OutcomesError("the outcomes hold a count below zero, or a prior that is not above it")
-    return Outcomes(counts, right, wrong, pool)
+    if pool <= 0 or any(min(v) < 0 for v in counts.values()) or min(weights.values()) < 0:
+        raise OutcomesError("the outcomes hold a count or a weight below zero, or a pool that is not above it")
+    return Outcomes(counts, pool, weights, intercept)
 
 
 @functools.cache
@@ -107,15 +152,12 @@ def outcomes() -> Outcomes:
 
 
 def confidence(candidate: Candidate, observed: Observed, measured: Outcomes | None = None) -> float:
-    """Return the probability, in (0, 1), that a repair which passed every gate is right."""
-    base = (measured or outcomes()).base(candidate.strategy, candidate.generator)
-    odds = math.log(base / (1 - base)) + GATES
-    odds += REPEAT * min(max(observed.repeats, 0), _MAX_REPEATS)
-    odds += TESTS * math.log2(1 + min(max(observed.tests, 0), _MAX_TESTS))
-    odds += PRIOR * (min(max(observed.prior, 0.0), 1.0) - 0.5)
-    odds -= SIZE * math.log2(1 + max(observed.lines, 0) / 10)
-    odds -= PRODUCT * observed.touches_product + WORKAROUND * observed.workaround
-    return 1 / (1 + math.exp(-odds))
+    """Return the probability, in (0, 1), that a repair is right: what its evidence says, at most its record."""
+    known = measured or outcomes()
+    record = known.record(candidate.strategy, candidate.generator)
+    terms = evidence(observed)
+    odds = math.log(record / (1 - record)) + known.intercept + sum(known.weights[name] * terms[name] for name in terms)
+    return min(record, 1 / (1 + math.exp(-odds)))
 
 
 def tier(value: float, thresholds: Mapping[Tier, float] = THRESHOLDS) -> Tier:

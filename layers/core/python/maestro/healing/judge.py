@@ -274,6 +274,7 @@ def repair_of(  # noqa: PLR0917 - as judge
     policy: Policy,
 ) -> Repair:
     """Make the repair of a candidate that passed its gates for the tests in ``green``."""
+    reached = [t for t in failure.tests if t in green or any(name.startswith(f"{t}::") for name in green)]
     observed = confidence.Observed(
         repeats=len(trial.repeats),
         tests=len({r.id for r in trial.target if not r.outcome.bad}) or len(green),
@@ -281,6 +282,11 @@ def repair_of(  # noqa: PLR0917 - as judge
         prior=candidate.prior,
         touches_product=candidate.touches_product,
         workaround=candidate.workaround,
+        killed=sum(mutant.killed for mutant in trial.mutants),
+        survived=sum(not mutant.killed for mutant in trial.mutants),
+        fixed=len(reached) / max(len(failure.tests), 1),
+        flaky=failure.flaky,
+        regression=failure.regression,
     )
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds)

@@ -5,7 +5,6 @@ project code. A repair passes all of them or it is not one.
 """
 
 import dataclasses
-import fnmatch
 import functools
 import importlib
 import json
@@ -25,6 +24,7 @@ from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.errors import HealingError
 from maestro.healing.mutation import product_file
 from maestro.healing.mutation_trial import verdict
+from maestro.healing.sourcetree import covered
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -258,10 +258,10 @@ def scope(evidence: Evidence) -> GateResult:
     problems: list[str] = []
     lines = 0
     for change in evidence.changed:
-        protected = [p for p in (*_ALWAYS_PROTECTED, *evidence.protect) if fnmatch.fnmatch(change.path, p)]
-        if protected:
-            problems.append(f"{change.path} is protected by {protected[0]!r}")
-        if evidence.allow and not any(fnmatch.fnmatch(change.path, p) for p in evidence.allow):
+        by = [p for p in (*_ALWAYS_PROTECTED, *evidence.protect) if covered(change.path, [p])]
+        if by:
+            problems.append(f"{change.path} is protected by {by[0]!r}")
+        if evidence.allow and not covered(change.path, evidence.allow):
             problems.append(f"{change.path} is not among the allowed paths")
         if change.binary or not (change.python or is_configuration(change.path)):
             problems.append(f"{change.path} is neither Python nor configuration")

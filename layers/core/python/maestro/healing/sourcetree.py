@@ -230,7 +230,7 @@ def role(path: str, test_files: set[str] | frozenset[str] = frozenset()) -> Role
     return Role.PRODUCT
 
 
-def protected(path: str, patterns: Sequence[str]) -> bool:
+def covered(path: str, patterns: Sequence[str]) -> bool:
     """Whether one of the glob patterns (``*`` crosses folders; ``dir/`` means all below) covers ``path``."""
     for pattern in patterns:
         glob = pattern.removeprefix("./")
