@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from maestro.healing import _names
+from maestro.healing import _names, swaps
 from maestro.healing._own import asks_for_missing, computes, lost, own, owns, top
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
 from maestro.healing._trees import is_test_file, parse
@@ -83,7 +83,10 @@ def diagnose(
     Returns the failure with ``regression``, ``suspects`` and, for a regression, ``cause`` set. Reads files below
     ``project.root``, runs nothing.
     """
-    why = _evidence(failure, project, changes)
+    if "source" in failure.diagnosis.get("swapped", ()):
+        why: str | None = "its tests pass with the product's source of the last green run"
+    else:  # with provenance, a dependency gave another value, and the product only handed it on
+        why = None if swaps.provenance(failure) else _evidence(failure, project, changes)
     if why is None:
         said = _surroundings(failure.facts)
         cause = f"{failure.cause}. {said}" if said and said not in failure.cause else failure.cause
@@ -105,13 +108,17 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
 
     On a regression only the generators in ``CONTRADICTING`` run, as the experiment that may show it to be none.
 
-    An assertion is never edited: what may be tried on it is another environment, and, where ``project`` shows that the
-    test waits for time to pass, a longer wait.
+    An assertion is edited only where experiments showed that a dependency changed its value on purpose
+    (:func:`maestro.healing.swaps.provenance`). Else what may be tried on it is another environment, and, where
+    ``project`` shows that the test waits for time to pass, a longer wait.
     """
     facts = failure.facts
     network = _NETWORK.search(facts.message)
     if failure.regression or network:
-        return frozenset() if network else frozenset({Strategy.DEPENDENCY_FIX})
+        hopeless = network or failure.diagnosis.get("swapped") == []  # every other environment was tried already
+        return frozenset() if hopeless else frozenset({Strategy.DEPENDENCY_FIX})
+    if swaps.provenance(failure):
+        return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
     if is_assertion(facts) and facts.phase not in (Phase.COLLECT, Phase.SESSION):  # there it is the tool that says no

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from maestro.model import CaseResult, Failure, Outcome, Phase
+from maestro.model import CaseResult, EnvironmentFacts, Failure, Outcome, Phase
 
 Order = Literal["given", "reversed", "shuffled", "alone"]
 MAX_STEPS = 7
@@ -37,7 +37,8 @@ class Experiment:
     ``order``: "given" as listed, "reversed", "shuffled" by ``seed``, or "alone" (each in its own process). ``load``
     is a number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted;
     ``listing`` ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open;
-    ``watch`` the ids whose outcomes are told (empty: all listed).
+    ``watch`` the ids whose outcomes are told (empty: all listed). ``patch`` is a diff that exchanges something
+    beforehand (the environment, say); ``sought`` maps tests to the values whose origin is looked for.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Experiment:
     record: bool = False
     listing: str = ""
     watch: tuple[str, ...] = ()
+    patch: str = ""
+    sought: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ class Observation:
     """What an experiment showed: each watched test's outcome in every repetition.
 
     ``changed`` maps tests, in the order of the run, to the shared state that they left changed; ``ran`` are all ids in
-    the order in which they ran. ``problem`` says why there is nothing to see.
+    the order in which they ran. ``origins`` maps tests to where values that were sought come from, as the guest's
+    ``origins`` tells it; ``environment`` what it ran in, where that was asked for by a patch or by values sought.
+    ``problem`` says why there is nothing to see.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Observation:
     ran: tuple[str, ...] = ()
     seconds: float = 0.0
     problem: str = ""
+    origins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: EnvironmentFacts | None = None
 
     def rate(self, test: str) -> float | None:
         """Return the share of repetitions in which a test failed; None where it never ran."""

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from maestro.healing import weakening
+from maestro.healing import swaps, weakening
 from maestro.healing._configuration import is_configuration
 from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change, changes, is_test_file, parse
@@ -24,6 +25,7 @@ from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.errors import HealingError
 from maestro.healing.mutation import product_file
 from maestro.healing.mutation_trial import verdict
+from maestro.healing.provenance import taken_back
 from maestro.healing.sourcetree import covered
 from maestro.model import (
     Candidate,
@@ -73,6 +75,7 @@ class Evidence:
     changed: tuple[Change, ...]
     knowledge: Knowledge
     findings: tuple[weakening.Finding, ...]
+    followed: tuple[Mapping[str, Any], ...] = ()  # the records of provenance that the change follows
 
 
 def status(results: Iterable[CaseResult], node: str) -> str:
@@ -263,7 +266,8 @@ def scope(evidence: Evidence) -> GateResult:
             problems.append(f"{change.path} is protected by {by[0]!r}")
         if evidence.allow and not covered(change.path, evidence.allow):
             problems.append(f"{change.path} is not among the allowed paths")
-        if change.binary or not (change.python or is_configuration(change.path)):
+        expected = any(r["file"] == change.path for r in evidence.followed)
+        if change.binary or not (change.python or is_configuration(change.path) or expected):
             problems.append(f"{change.path} is neither Python nor configuration")
         lines += _changed_lines(change)
     if len(evidence.changed) > MAX_FILES or lines > MAX_LINES:
@@ -286,11 +290,26 @@ def _changed_lines(change: Change) -> int:
 
 
 def provenance(evidence: Evidence) -> GateResult:
-    """No expectation changes: nothing here can show yet that a dependency changed one on purpose."""
+    """No expectation changes but those that follow a dependency, as experiments recorded it.
+
+    A record says that the same source and the same test pass with the dependency as it was and fail with it as it is,
+    and that the same call of it gave the old value there and gives the new one here.
+    """
     altered = [str(f) for f in evidence.findings if f.rule in _EXPECTATION_RULES]
     if altered:
         return GateResult(passed=False, detail=f"an expectation changes without proof of its origin: {altered[0]}")
-    return GateResult(passed=True, detail="no expectation changes")
+    updating = evidence.candidate.strategy is Strategy.ASSERTION_UPDATE
+    if not evidence.followed:
+        said = "no expectation changes" if not updating else "nothing that it changes is covered by an experiment"
+        return GateResult(passed=not updating, detail=said)
+    others = {c.path for c in evidence.changed} - {str(r["file"]) for r in evidence.followed}
+    ran = bool(evidence.trial.target)  # before its trial, nobody knows which tests it makes green
+    uncovered = set(evidence.tests) - {str(r["test"]) for r in evidence.followed} if ran else set()
+    if others or uncovered:
+        said = "an expectation changes together with something else" if others else "no experiment covers some tests"
+        return GateResult(passed=False, detail=f"{said}: {_listed(others or uncovered)}")
+    words = "; ".join(dict.fromkeys(str(r["changed"]) for r in evidence.followed))
+    return GateResult(passed=True, detail=f"{len(evidence.followed)} expectations follow a dependency: {words}")
 
 
 def mutation(evidence: Evidence) -> GateResult:
@@ -381,6 +400,7 @@ def prove(  # noqa: PLR0917 - the order that the contract states
     chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
     changed = changes(before, after)
     knowledge = weakening.knowledge_of(before, failure, *history)
+    rest, followed = taken_back(changed, swaps.provenance(failure))
     evidence = Evidence(
         failure=failure,
         candidate=candidate,
@@ -394,7 +414,8 @@ def prove(  # noqa: PLR0917 - the order that the contract states
         flaky=frozenset(flaky),
         changed=changed,
         knowledge=knowledge,
-        findings=weakening.inspect(before, changed, knowledge) if chosen.keys() & STATIC_GATES.keys() else (),
+        findings=weakening.inspect(before, rest, knowledge) if chosen.keys() & STATIC_GATES.keys() else (),
+        followed=followed,
     )
     results = {name: gate(evidence) for name, gate in chosen.items()}
     if failure.regression:

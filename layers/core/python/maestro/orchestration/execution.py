@@ -20,6 +20,7 @@ import urllib3
 
 from maestro.adapters import Adapter, adapter_for
 from maestro.config import ConfigError, load_config
+from maestro.healing.experiments import Experiment, Observation
 from maestro.model import (
     CaseResult,
     Facts,
@@ -125,16 +126,33 @@ class Sandbox:
         return replace(trial, seconds=round(time.monotonic() - started, 3))
 
     def experiment(self, order: ExperimentOrder) -> ExperimentAnswer:
-        """Run tests in other orders, alone or under load, and tell how they fared and what they left changed."""
+        """Run tests in other orders, alone, under load or in other surroundings, and tell how they fared."""
         started = time.monotonic()
+        deadline = started + order.seconds
         try:
             with self._tree(order.source) as tree:
-                environment = self._environment(order.suite, tree, order.archive)
-                place = Laboratory(self._adapter(order.suite), environment, order.suite, tree, started + order.seconds)
-                observations = tuple(place.observe(experiment) for experiment in order.experiments)
+                observations = tuple(
+                    self._observe(order, experiment, tree, deadline) for experiment in order.experiments
+                )
         except (EnvironmentBuildError, PatchError) as error:
             return ExperimentAnswer(error=str(error), seconds=round(time.monotonic() - started, 3))
         return ExperimentAnswer(observations, seconds=round(time.monotonic() - started, 3))
+
+    def _observe(self, order: ExperimentOrder, experiment: Experiment, tree: Path, deadline: float) -> Observation:
+        """Carry out one experiment, on a patched copy of the source where it exchanges something."""
+        if not experiment.patch:
+            environment = self._environment(order.suite, tree, order.archive)
+            return Laboratory(self._adapter(order.suite), environment, order.suite, tree, deadline).observe(experiment)
+        with Workspace(tree) as workspace:
+            try:
+                workspace.apply(experiment.patch)
+                suite = next((s for s in load_config(workspace.source).suites if s.name == order.suite.name), None)
+                if suite is None:
+                    return Observation(experiment.name, problem=f"there is no suite {order.suite.name!r} any more")
+                environment = self._environment(suite, workspace.source, order.archive)
+            except (EnvironmentBuildError, PatchError, ConfigError) as error:
+                return Observation(experiment.name, problem=str(error))
+            return Laboratory(self._adapter(suite), environment, suite, workspace.source, deadline).observe(experiment)
 
     def check_services(self, order: ServicesOrder) -> dict[str, object]:
         """Ask each service's health URL; healthy means that all answered 2xx."""

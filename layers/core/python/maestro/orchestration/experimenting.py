@@ -21,6 +21,7 @@ from maestro.model import CaseResult, Suite
 from maestro.registry import Environment, Workspace
 
 PLUGIN = "_maestro_experiment"
+ORIGINS = "_maestro_origins"
 MAX_LOAD = 16
 MAX_RECORDED_BYTES = 4_000_000
 MAX_RECORDED_CHANGES = 60  # per test
@@ -32,6 +33,8 @@ parent = os.getppid()
 while time.monotonic() < end and os.getppid() == parent:
     sum(range(20000))
 """
+
+Changed = dict[str, tuple[Mapping[str, Any], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,15 @@ class Laboratory:
         started = time.monotonic()
         watched = experiment.watch or experiment.tests or ()
         outcomes: dict[str, list[str]] = {test: [] for test in watched}
-        changed: dict[str, tuple[Mapping[str, Any], ...]] = {}
+        changed: Changed = {}
+        origins: dict[str, Mapping[str, Any]] = {}
         ran: tuple[str, ...] = ()
         for _ in range(experiment.repeat):
             if time.monotonic() > self.deadline - MARGIN_SECONDS:
                 break
-            results, seen = self.once(experiment)
+            results, seen, found = self._once(experiment)
             ran = ran or tuple(r.id for r in results if "::" in r.id)
-            changed = changed or seen
+            changed, origins = changed or seen, origins or found
             for test in watched:
                 outcomes[test].append(next((r.outcome.value for r in results if r.id == test), "absent"))
         missing = (
@@ -69,43 +73,54 @@ class Laboratory:
             ran=ran,
             seconds=round(time.monotonic() - started, 3),
             problem=missing,
+            origins=origins,
+            environment=self.environment.facts if experiment.patch or experiment.sought else None,
         )
 
-    def once(self, experiment: Experiment) -> tuple[tuple[CaseResult, ...], dict[str, tuple[Mapping[str, Any], ...]]]:
+    def once(self, experiment: Experiment) -> tuple[tuple[CaseResult, ...], Changed]:
         """Run an experiment's tests once; return their results in the order of the run, and the state they changed."""
+        results, changed, _ = self._once(experiment)
+        return results, changed
+
+    def _once(self, experiment: Experiment) -> tuple[tuple[CaseResult, ...], Changed, dict[str, Mapping[str, Any]]]:
         with busy(experiment.load, max(1.0, self.deadline - time.monotonic())):
             if experiment.order == "alone":
-                parts = [
-                    self._run((test,), record=experiment.record, listing=experiment.listing)
-                    for test in experiment.tests or ()
-                ]
-                results = tuple(r for found, _ in parts for r in found)
-                return results, {test: c for _, changed in parts for test, c in changed.items()}
-            return self._run(ordered(experiment), record=experiment.record, listing=experiment.listing)
+                parts = [self._run((test,), experiment) for test in experiment.tests or ()]
+                results = tuple(r for found, _, _ in parts for r in found)
+                changed = {test: c for _, each, _ in parts for test, c in each.items()}
+                return results, changed, {test: o for _, _, each in parts for test, o in each.items()}
+            return self._run(ordered(experiment), experiment)
 
     def _run(
-        self, tests: Sequence[str] | None, *, record: bool, listing: str
-    ) -> tuple[tuple[CaseResult, ...], dict[str, tuple[Mapping[str, Any], ...]]]:
+        self, tests: Sequence[str] | None, experiment: Experiment
+    ) -> tuple[tuple[CaseResult, ...], Changed, dict[str, Mapping[str, Any]]]:
         with Workspace(self.tree, environment=self.environment) as workspace:
             folder = workspace.control / "experiment"
             folder.mkdir()
-            shutil.copyfile(Path(adapters.__file__).parent / "guest" / "watching.py", folder / f"{PLUGIN}.py")
+            guest = Path(adapters.__file__).parent / "guest"
+            for name, plugin in (("watching", PLUGIN), ("origins", ORIGINS)):
+                shutil.copyfile(guest / f"{name}.py", folder / f"{plugin}.py")
             out, told = folder / "changes.jsonl", folder / "told.json"
-            said = {"order": list(tests or ()), "record": record, "listing": listing}
+            said = {"order": list(tests or ()), "record": experiment.record, "listing": experiment.listing}
             told.write_text(json.dumps({**said, "root": str(workspace.source), "out": str(out)}))
+            seen, asked = folder / "origins.jsonl", folder / "sought.json"
+            if experiment.sought:
+                sought = {test: [dict(s) for s in each] for test, each in experiment.sought.items()}
+                asked.write_text(json.dumps({"sought": sought, "root": str(workspace.source), "out": str(seen)}))
             done = self.adapter.run(
                 workspace,
                 self.environment,
-                _told(self.suite, folder, told),
+                _told(self.suite, folder, told, asked if experiment.sought else None),
                 tests=None if tests is None else list(tests),
                 collection=None,
                 deadline=self.deadline,
             )
-            changed = _recorded(out) if record else {}
+            changed = _recorded(out) if experiment.record else {}
+            origins = _found(seen)
         if tests is None:
-            return done.results, changed
+            return done.results, changed, origins
         places = {test: place for place, test in enumerate(tests)}
-        return tuple(sorted(done.results, key=lambda r: places.get(r.id, len(places)))), changed
+        return tuple(sorted(done.results, key=lambda r: places.get(r.id, len(places)))), changed, origins
 
 
 def ordered(experiment: Experiment) -> tuple[str, ...] | None:
@@ -120,29 +135,61 @@ def ordered(experiment: Experiment) -> tuple[str, ...] | None:
     return tuple(tests)
 
 
-def _told(suite: Suite, folder: Path, told: Path) -> Suite:
-    """The suite with the watching plugin."""
+def _told(suite: Suite, folder: Path, told: Path, sought: Path | None) -> Suite:
+    """The suite with the watching plugin, and the one that looks for origins where something is sought."""
     spec = suite.environment
     path = os.pathsep.join(filter(None, [spec.variables.get("PYTHONPATH", ""), str(folder)]))
     variables = {**spec.variables, "PYTHONPATH": path, "MAESTRO_EXPERIMENT": str(told)}
+    plugins = ["-p", PLUGIN]
+    if sought is not None:
+        variables["MAESTRO_ORIGINS"] = str(sought)
+        plugins += ["-p", ORIGINS]
     environment = dataclasses.replace(spec, variables=variables)
-    return dataclasses.replace(suite, args=("-p", PLUGIN, *suite.args), environment=environment)
+    return dataclasses.replace(suite, args=(*plugins, *suite.args), environment=environment)
 
 
-def _recorded(out: Path) -> dict[str, tuple[Mapping[str, Any], ...]]:
+def _recorded(out: Path) -> Changed:
     """Read what the plugin wrote, which the tests may have written as well: only well-formed lines count."""
-    if not out.is_file() or out.is_symlink() or out.stat().st_size > MAX_RECORDED_BYTES:
-        return {}
     found: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for data in _lines(out):
+        if isinstance(data.get("changed"), list):
+            changes = [change for change in data["changed"] if isinstance(change, dict)][:MAX_RECORDED_CHANGES]
+            found[data["test"]] = tuple(changes)
+    return found
+
+
+def _found(out: Path) -> dict[str, Mapping[str, Any]]:
+    """Read where values come from; of a test that told it several times, nothing."""
+    told: dict[str, list[Mapping[str, Any]]] = {}
+    for data in _lines(out):
+        told.setdefault(data["test"], []).append(data)
+    return {
+        test: said[0] for test, said in told.items()
+        if len(said) == 1 and not said[0].get("problem") and _well_formed(said[0])
+    }  # fmt: skip
+
+
+def _well_formed(said: Mapping[str, Any]) -> bool:
+    entered, origins = said.get("entered"), said.get("origins")
+    if not isinstance(entered, list) or not isinstance(origins, list):
+        return False
+    words = ("by", "module", "function", "text")
+    return all(isinstance(f, str) for f in entered) and all(
+        isinstance(o, dict) and all(isinstance(o.get(w), str) for w in words) and isinstance(o.get("given"), list)
+        for o in origins
+    )
+
+
+def _lines(out: Path) -> Iterator[dict[str, Any]]:
+    if not out.is_file() or out.is_symlink() or out.stat().st_size > MAX_RECORDED_BYTES:
+        return
     for line in out.read_text("utf-8", "replace").splitlines():
         try:
             data = json.loads(line)
         except ValueError:
             continue
-        if isinstance(data, dict) and isinstance(data.get("test"), str) and isinstance(data.get("changed"), list):
-            changes = [change for change in data["changed"] if isinstance(change, dict)][:MAX_RECORDED_CHANGES]
-            found[data["test"]] = tuple(changes)
-    return found
+        if isinstance(data, dict) and isinstance(data.get("test"), str):
+            yield data
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from typing import Any
 from maestro.config import Config, load_config
 from maestro.healing.base import Project
 from maestro.healing.candidates import proposed
-from maestro.healing.diagnosis import diagnose, healable, lists_folders, shares_state, timed
-from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
+from maestro.healing.diagnosis import diagnose, healable
+from maestro.healing.experiments import stress
 from maestro.healing.feedback import pattern, weighed
 from maestro.healing.judge import Judgement, Policy, judge
 from maestro.model import (
@@ -31,8 +31,9 @@ from maestro.model import (
     load_json,
 )
 from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.inquiring import Inquiry
 from maestro.orchestration.naming import pass_key, repair_id
-from maestro.orchestration.orders import URL_SECONDS, Desk, ExperimentAnswer, ExperimentOrder, Race, TrialOrder
+from maestro.orchestration.orders import URL_SECONDS, Desk, Race, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sifting import laid_out, sifted, stacked
 from maestro.orchestration.sources import Sources
@@ -49,7 +50,6 @@ from maestro.orchestration.verdicts import read_verdict
 MAX_CANDIDATES = 8
 REPEATS = 3
 TRIAL_SECONDS = 800.0
-EXPERIMENT_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,16 @@ class HealingSteps:
             config = load_config(tree)
             project = self._project(run, state["pass"], tree, config, memory.failure.suite)
             found = memory.failure
-            if memory.round == 1:
-                found, asked = self._found_out(run, state, key, found, project)
-                if asked:
-                    return {**out, **self._ask(run, state, key, base, config, found, asked)}
             results = memory.results or self._suite_results(run, state["pass"], found.suite)
+            if memory.round == 1:
+                inquiry = Inquiry(self.runs, self.blobs, self.sources, run, key, out["step"], results, self.concurrency)
+                found, asked = inquiry.found_out(found, project)
+                if asked:
+                    suite = next(s for s in config.suites if s.name == found.suite)
+                    archive = read_archive(self.blobs, run.tenant, run.id, state["pass"], found.suite)
+                    issued = inquiry.ask(asked, order_source(self.blobs, run, base), suite, archive)
+                    self._show(run, found, f"finding out why, step {out['step'] + 1}, {len(issued)} experiments")
+                    return {**out, "experiments": issued, "asked": len(issued), "step": out["step"] + 1}
             failure = diagnose(found, project, run.changes, results)
             allowed = healable(failure, project) & set(config.healing.strategies)
             said = self._said(run, failure)
@@ -211,57 +216,6 @@ class HealingSteps:
         self.runs.put_failures(run.tenant, run.id, state["pass"], [told])
         self._show(run, memory.first, "no repair survived the proof" if candidates or refused else "nothing to try")
         return _judged(state, "exhausted", memory.round)
-
-    # ------------------------------------------------------------------ experiments
-
-    def _found_out(
-        self, run: Run, state: Mapping[str, Any], key: str, failure: Failure, project: Project
-    ) -> tuple[Failure, list[Experiment]]:
-        """Read what experiments have told so far; return the failure with it, and what is still to be found out."""
-        ground = Ground(
-            results=self._suite_results(run, state["pass"], failure.suite),
-            timed=timed(failure, project),
-            shared=shares_state(failure, project),
-            listing=lists_folders(failure, project),
-            cores=self.concurrency,
-        )
-        told = [self._told(key, step) for step in range(int(state.get("step", 0)))]
-        asked = plan(failure, ground, told)
-        return (failure, asked) if asked else (conclude(failure, told), [])
-
-    def _ask(  # noqa: PLR0917 - what an order is made of
-        self,
-        run: Run,
-        state: Mapping[str, Any],
-        key: str,
-        base: str,
-        config: Config,
-        failure: Failure,
-        experiments: Sequence[Experiment],
-    ) -> State:
-        """Order the experiments of one step, each in a sandbox of its own."""
-        step = int(state.get("step", 0))
-        suite = next(s for s in config.suites if s.name == failure.suite)
-        source = order_source(self.blobs, run, base)
-        archive = read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite)
-        desk = Desk(self.blobs)
-        issued = [
-            desk.issue(
-                _experiment_key(key, step, number),
-                ExperimentOrder(source, suite, (experiment,), EXPERIMENT_SECONDS, archive),
-            )
-            for number, experiment in enumerate(experiments)
-        ]
-        self._show(run, failure, f"finding out why, step {step + 1}, {len(issued)} experiments")
-        return {"experiments": issued, "asked": len(issued), "step": step + 1}
-
-    def _told(self, key: str, step: int) -> list[Observation]:
-        """Return the answers to one step's experiments; a sandbox that broke off told nothing."""
-        prefix = f"{key}/experiments-{step}/"
-        numbers = sorted(int(k.removeprefix(prefix).partition(".")[0]) for k in self.blobs.list(prefix)
-                         if k.endswith(".order.json"))  # fmt: skip
-        answers = [Desk(self.blobs).answer(_experiment_key(key, step, n), ExperimentAnswer) for n in numbers]
-        return [o for answer in answers if answer is not None for o in answer.observations]
 
     # ------------------------------------------------------------------ helpers
 
@@ -388,10 +342,6 @@ def _heal_key(state: Mapping[str, Any]) -> str:
 
 def _round_key(key: str, round_no: int) -> str:
     return f"{key}/round-{round_no}"
-
-
-def _experiment_key(key: str, step: int, number: int) -> str:
-    return f"{key}/experiments-{step}/{number}"
 
 
 def _trial_key(key: str, round_no: int, candidate: Candidate) -> str:

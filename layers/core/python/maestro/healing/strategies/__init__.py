@@ -1,7 +1,7 @@
 """The generators of repairs, by strategy: each proposes small changes from knowledge, introspection or search.
 
-They read the project and a failure's facts, never run either, never touch what a test expects, and stay silent
-where they have nothing to say; :func:`maestro.healing.candidates.propose` runs them all.
+They read the project and a failure's facts, never run either, touch what a test expects only with provenance, and stay
+silent where they have nothing to say; :func:`maestro.healing.candidates.propose` runs them all.
 
 >>> sorted({g.strategy.value for g in generators()} & {"syntax_repair", "dependency_fix"})
 ['dependency_fix', 'syntax_repair']
@@ -14,6 +14,13 @@ from maestro.healing.strategies.api_contract_adaptation.pytest_changes import Ho
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
+from maestro.healing.strategies.assertion_update.following import (
+    AnyOrder,
+    CloseNumber,
+    UpdatedLiteral,
+    UpdatedMessage,
+    UpdatedSnapshot,
+)
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
@@ -67,6 +74,11 @@ def generators() -> list[Generator]:
         RestoreState(),
         SortedListing(),
         ListedByName(),
+        UpdatedLiteral(),
+        UpdatedMessage(),
+        CloseNumber(),
+        AnyOrder(),
+        UpdatedSnapshot(),
         VersionPin(),
         FamilyPin(),
         DatedEnvironment(),

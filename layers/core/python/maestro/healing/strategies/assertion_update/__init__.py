@@ -1,0 +1,1 @@
+"""Expectations that follow a dependency, where experiments showed that it changed its contract."""
