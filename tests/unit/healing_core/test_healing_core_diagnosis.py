@@ -71,8 +71,8 @@ def test_a_failed_assertion_on_a_product_value_is_a_regression_with_suspects(pro
         "why": "the failing test runs it and its file changed recently",
     }
     assert "regression of the product" in found.cause
-    # for the one experiment that may contradict it
-    assert healable(found, project) == {Strategy.DEPENDENCY_FIX}
+    # for the environments that may contradict it: that of the project's time, and that which its files state
+    assert healable(found, project) == {Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING}
 
 
 def test_without_coverage_the_test_s_imports_are_the_evidence(project: Project) -> None:

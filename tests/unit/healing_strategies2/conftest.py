@@ -47,14 +47,16 @@ class Bench:
 
     def noted(self, generator: Generator, failure: Failure) -> Proposed:
         """What a generator proposes, and what it says of what it left alone."""
-        project = Project(
+        return proposed(failure, self.project(), using=[generator])
+
+    def project(self) -> Project:
+        return Project(
             self.root,
             EnvironmentSpec("3.12", ("pytest",), (), self.variables),
             EnvironmentFacts("0", "3.12"),
             "maestro.yaml",
             ("tests",),
         )
-        return proposed(failure, project, using=[generator])
 
     def applied(self, candidate: Candidate) -> Path:
         """A copy of the project with a candidate's change."""

@@ -1,15 +1,27 @@
 """The environment is changed only by what the project itself states, or what the failure says in so many words."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 from maestro.healing.base import Project
 from maestro.healing.diagnosis import diagnose, healable
-from maestro.healing.strategies.environment_healing.project import ProjectInstalled, ProjectPath
-from maestro.healing.strategies.environment_healing.variables import Encoding, GitIdentity, StatedVariable
-from maestro.model import EnvironmentFacts, EnvironmentSpec, Frame
+from maestro.healing.strategies.environment_healing.project import (
+    DistinctPackages,
+    ProjectInstalled,
+    ProjectPath,
+)
+from maestro.healing.strategies.environment_healing.variables import (
+    Conventional,
+    Encoding,
+    GitIdentity,
+    SaidVariable,
+    StatedEnvironment,
+    StatedVariable,
+)
+from maestro.model import EnvironmentFacts, EnvironmentSpec, Frame, Strategy
 
 CHILD = "RAN: python x.py\n\nTraceback (most recent call last):\nModuleNotFoundError: No module named 'shop'"
 OS = (Frame("os.py", 679, "__getitem__", in_project=False),)
@@ -74,8 +86,25 @@ def test_the_folder_of_an_own_module_joins_the_path(bench: Any, failing: Callabl
         ({".env.example": "SHOP_MODE=dev\n"}, "dev"),
         ({".github/workflows/ci.yml": "jobs:\n  t:\n    env:\n      SHOP_MODE: ci\n"}, "ci"),
         ({"README.md": "Run\n\n    export SHOP_MODE=local\n\nthen pytest.\n"}, "local"),
+        ({"pytest.ini": "[pytest]\nenv =\n    D:SHOP_MODE=env\n"}, "env"),
+        ({"Makefile": "export SHOP_MODE = made\n\ntest:\n\tpytest\n"}, "made"),
+        ({"README.md": "Run `SHOP_MODE=typed OTHER=1 python -m pytest`.\n"}, "typed"),
+        ({"manage.py": 'import os\nos.environ.setdefault("SHOP_MODE", "shop.settings")\n'}, "shop.settings"),
+        ({"tests/conftest.py": 'import os\nos.environ["SHOP_MODE"] = "conf"\n'}, "conf"),
+        ({"docker-compose.yml": "services:\n  web:\n    environment:\n      - SHOP_MODE=box\n"}, "box"),
     ],
-    ids=["tox", "dotenv", "CI", "README"],
+    ids=[
+        "tox",
+        "dotenv",
+        "CI",
+        "README",
+        "pytest-env",
+        "Makefile",
+        "before a command",
+        "runner",
+        "conftest",
+        "compose",
+    ],
 )
 def test_a_missing_variable_gets_the_value_that_the_project_states(
     bench: Any, failing: Callable[..., Any], files: dict[str, str], value: str
@@ -136,8 +165,11 @@ def test_git_gets_an_identity_where_it_asks_for_one(bench: Any, failing: Callabl
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'xmllint'",
          (Frame("/usr/lib/python3.12/subprocess.py", 1950, "_execute_child", in_project=False),), "xmllint"),
         ("OSError", "[Errno 98] Address already in use", (), "port"),
+        ("FileNotFoundError", '[Errno 2] "twopi" not found in path.', (), "package graphviz of Debian"),
+        ("subprocess.CalledProcessError", "/bin/sh: 1: ffprobe: not found", (), "package ffmpeg of Debian"),
+        ("locale.Error", "unsupported locale setting", (), "locale"),
     ],
-    ids=["network", "program", "port"],
+    ids=["network", "program", "port", "looked for", "in a shell", "locale"],
 )  # fmt: skip
 def test_what_the_machine_lacks_is_said_and_not_faked(  # noqa: PLR0917 - the columns of the cases
     bench: Any, failing: Callable[..., Any], exception: str, message: str, frames: tuple[Frame, ...], said: str
@@ -149,3 +181,125 @@ def test_what_the_machine_lacks_is_said_and_not_faked(  # noqa: PLR0917 - the co
     assert diagnose(told, project).cause == told.cause
     if said == "needs a network":
         assert healable(told) == frozenset()
+
+
+TOX = """\
+    [testenv]
+    setenv =
+        TZ = Europe/Berlin
+        SHOP_MODE = test
+        PYTHONPATH = {toxinidir}
+        COVERAGE_FILE = .coverage.x
+        SHOP_SECRET_KEY = abc
+    commands = pytest
+"""
+
+
+def test_the_environment_that_a_project_states_for_its_tests_may_contradict_a_regression(
+    bench: Any, failing: Callable[..., Any]
+) -> None:
+    # given a test that fails in the product, and a tox.ini that sets variables for the tests
+    bench.write({"tox.ini": TOX, "shop.py": "", "tests/test_demo.py": "import shop\n\ndef test_it():\n    pass\n"})
+    bench.variables = {"TZ": "UTC"}
+    told = diagnose(failing("AssertionError", "assert 1 == 2"), bench.project())
+    assert told.regression
+
+    (candidate,) = bench.propose(StatedEnvironment(), told)
+
+    # then all of them are set at once, but for what steers tools, and secrets; nothing else may be tried
+    assert environment(bench, candidate)["variables"] == {"TZ": "Europe/Berlin", "SHOP_MODE": "test"}
+    assert Strategy.ENVIRONMENT_HEALING in healable(told)
+    assert bench.propose(Conventional(), replace(told, message="KeyError: 'USER'")) == []
+
+
+def test_where_all_that_is_stated_is_set_there_is_nothing_to_try(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write({"tox.ini": TOX})
+    bench.variables = {"TZ": "Europe/Berlin", "SHOP_MODE": "test"}
+    assert bench.propose(StatedEnvironment(), failing("AssertionError", "assert 1 == 2")) == []
+
+
+@pytest.mark.parametrize(
+    ("exception", "message", "attributes", "wanted"),
+    [
+        ("_tkinter.TclError", "no display name and no $DISPLAY environment variable", {}, {"MPLBACKEND": "Agg"}),
+        ("KeyError", "'USER'", {"key": "USER"}, {"USER": "tests", "LOGNAME": "tests"}),
+        ("OSError", "No username set in the environment", {}, {"USER": "tests", "LOGNAME": "tests"}),
+        ("_curses.error", "setupterm: could not find terminal", {}, {"TERM": "xterm"}),
+        ("CalledProcessError", "fatal: detected dubious ownership in repository at '/x'", {},
+         {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}),
+        ("KeyError", "'SHOP_USER'", {"key": "SHOP_USER"}, None),
+        ("ValueError", "no display today", {}, None),
+    ],
+)  # fmt: skip
+def test_a_variable_that_usual_machines_have_is_set_by_convention(  # noqa: PLR0917 - the columns of the cases
+    bench: Any,
+    failing: Callable[..., Any],
+    exception: str,
+    message: str,
+    attributes: dict[str, Any],
+    wanted: dict[str, str] | None,
+) -> None:
+    told = failing(exception, message, attributes=attributes, frames=OS)
+
+    found = [environment(bench, c)["variables"] for c in bench.propose(Conventional(), told)]
+
+    assert found == ([] if wanted is None else [wanted])
+
+
+@pytest.mark.parametrize(
+    ("message", "file", "wanted"),
+    [
+        ("Please set the environment variable SLUG_MODE=yes to go on", "site-packages/x.py", {"SLUG_MODE": "yes"}),
+        ("Set BUFFERS=python (but this is slow)", "site-packages/x.py", {"BUFFERS": "python"}),
+        ("Set CHECKS=off to go on", "shop.py", None),
+        ("got MODE=3 with RATE=4", "site-packages/x.py", None),
+        ("set API_TOKEN=abc", "site-packages/x.py", None),
+    ],
+    ids=["asked", "another way", "the project's own word", "a mere value", "a secret"],
+)  # fmt: skip
+def test_what_a_library_asks_for_is_set_and_what_the_product_asks_for_is_not(
+    bench: Any,
+    failing: Callable[..., Any],
+    message: str,
+    file: str,
+    wanted: dict[str, str] | None,
+) -> None:
+    frames = (Frame(file, 3, "f", in_project=file == "shop.py"),)
+    told = failing("RuntimeError", message, frames=frames)
+    found = [environment(bench, c)["variables"] for c in bench.propose(SaidVariable(), told)]
+    assert found == ([] if wanted is None else [wanted])
+
+
+@pytest.mark.parametrize(
+    ("exception", "message"),
+    [
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'shop-cli'"),
+        ("subprocess.CalledProcessError", "/bin/sh: 1: shop-cli: not found"),
+        ("importlib.metadata.PackageNotFoundError", "No package metadata was found for shop"),
+        ("pkg_resources.DistributionNotFound", "DistributionNotFound: The 'shop' distribution was not found"),
+    ],
+)
+def test_a_project_whose_program_or_metadata_is_asked_for_is_installed(
+    bench: Any, failing: Callable[..., Any], exception: str, message: str
+) -> None:
+    entry = "entry_points={'console_scripts': ['shop-cli = shop:main']}"
+    bench.write({"setup.py": f"from setuptools import setup\nsetup(name='shop', {entry})\n", "shop.py": ""})
+
+    candidates = bench.propose(ProjectInstalled(), failing(exception, message))
+
+    assert environment(bench, candidates[0])["install"] == ["pytest", "-e ."]
+    assert bench.propose(ProjectInstalled(), failing(exception, message.replace("shop", "other"))) == []
+
+
+def test_test_files_of_one_name_are_told_apart_by_packages(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write({"tests/a/test_x.py": "def test_x():\n    pass\n", "tests/b/test_x.py": "def test_y():\n    pass\n"})
+    message = (
+        "import file mismatch:\nimported module 'test_x' has this __file__ attribute:\n  /src/tests/a/test_x.py\n"
+        "which is not the same as the test file we want to collect:\n  /src/tests/b/test_x.py\nHINT: remove __pycache__"
+    )
+
+    (candidate,) = bench.propose(DistinctPackages(), failing("CollectError", message))
+
+    after = bench.applied(candidate)
+    assert (after / "tests/a/__init__.py").read_text() == (after / "tests/b/__init__.py").read_text() == ""
+    assert bench.findings(candidate) == []

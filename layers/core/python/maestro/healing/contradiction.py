@@ -1,7 +1,8 @@
-"""May a diagnosis of regression be contradicted? By the same source and the same tests, green in an older environment.
+"""May a diagnosis of regression be contradicted? By the same source and the same tests, green in another environment.
 
-A defect of the source is there in every environment. The exception is code that the older environment does not run;
-where the product asks for the interpreter's version, nothing is shown.
+That is the environment of the project's own time, or the one that its files state. A defect of the source is there in
+every environment. The exception is code that the older environment does not run; where the product asks for the
+interpreter's version, nothing is shown.
 """
 
 import ast
@@ -32,7 +33,9 @@ def contradicted(
     if branching:
         said = f"{branching[0]} does other things on the older interpreter, so a defect may only be out of sight there"
         return GateResult(passed=False, detail=said)
-    return GateResult(passed=True, detail="the same source and the same tests pass in the environment of their time")
+    return GateResult(
+        passed=True, detail="the same source and the same tests pass in the environment that is meant for them"
+    )
 
 
 def _product_files(failure: Failure) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from maestro.healing import _names, swaps
 from maestro.healing._own import asks_for_missing, computes, lost, own, owns, top
+from maestro.healing._programs import missing_program, said
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
 from maestro.healing._trees import is_test_file, parse
 from maestro.healing.base import Project
@@ -61,7 +62,7 @@ _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "PackageNotFoundErro
 _RAISES = re.compile(r"^raise\b")
 _CLAIM = ". It is a regression of the product: "
 # Generators whose success contradicts a regression: the same source and the same tests pass in another environment.
-CONTRADICTING = frozenset({"dated_environment"})
+CONTRADICTING = frozenset({"dated_environment", "stated_environment", "stated_variable"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
 _UNSTEADY = frozenset({"order", "timing", "random", "listing"})
@@ -88,8 +89,8 @@ def diagnose(
     else:  # with provenance, a dependency gave another value, and the product only handed it on
         why = None if swaps.provenance(failure) else _evidence(failure, project, changes)
     if why is None:
-        said = _surroundings(failure.facts)
-        cause = f"{failure.cause}. {said}" if said and said not in failure.cause else failure.cause
+        lacks = _surroundings(failure.facts)
+        cause = f"{failure.cause}. {lacks}" if lacks and lacks not in failure.cause else failure.cause
         return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
     suspected = tuple(suspects(failure, changes, results))
     named = f"; suspected first: {suspected[0]['function']} in {suspected[0]['file']}" if suspected else ""
@@ -115,8 +116,9 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     facts = failure.facts
     network = _NETWORK.search(facts.message)
     if failure.regression or network:
-        hopeless = network or failure.diagnosis.get("swapped") == []  # every other environment was tried already
-        return frozenset() if hopeless else frozenset({Strategy.DEPENDENCY_FIX})
+        # Where every environment of another time was tried already, the one that the project states was not.
+        tried = {Strategy.DEPENDENCY_FIX} if failure.diagnosis.get("swapped") == [] else set()
+        return frozenset() if network else _ENVIRONMENTAL - tried
     if swaps.provenance(failure):
         return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
@@ -130,14 +132,13 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
 
 def _surroundings(facts: Facts) -> str:
     """Say what the machine lacks, where no change of the project could bring it; "" where nothing says so."""
-    kind, last = _short(facts.exception), facts.frames[-1] if facts.frames else None
+    kind = _short(facts.exception)
     if _NETWORK.search(facts.message):
         return "It needs a network that is not there; no change of the project brings it"
-    if kind == "CommandNotFound" or (
-        kind == "FileNotFoundError" and last is not None and last.file.rsplit("/", 1)[-1] == "subprocess.py"
-    ):
-        program = str(facts.attributes.get("filename") or facts.message.rsplit(":", 1)[-1]).strip(" '\"")
-        return f"The program {program[:80]} is not installed on this machine; a test that needs it is not faked"
+    if program := missing_program(facts):
+        return said(program)
+    if kind == "Error" and "unsupported locale setting" in facts.message:
+        return "It wants a locale that this machine does not have"
     if "Address already in use" in facts.message:
         return "A port that it wants is taken by another process of the machine"
     if kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower():

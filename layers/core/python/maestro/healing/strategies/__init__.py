@@ -25,8 +25,15 @@ from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
-from maestro.healing.strategies.environment_healing.project import ProjectInstalled, ProjectPath
-from maestro.healing.strategies.environment_healing.variables import Encoding, GitIdentity, StatedVariable
+from maestro.healing.strategies.environment_healing.project import DistinctPackages, ProjectInstalled, ProjectPath
+from maestro.healing.strategies.environment_healing.variables import (
+    Conventional,
+    Encoding,
+    GitIdentity,
+    SaidVariable,
+    StatedEnvironment,
+    StatedVariable,
+)
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
@@ -68,6 +75,10 @@ def generators() -> list[Generator]:
         StatedVariable(),
         Encoding(),
         GitIdentity(),
+        Conventional(),
+        SaidVariable(),
+        DistinctPackages(),
+        StatedEnvironment(),
         StatedSpan(),
         SlowMachine(),
         NarrowScope(),

@@ -1,17 +1,25 @@
 """The project under test is not there for its own tests: not on the path, or not installed where a child looks."""
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from maestro.config import edit
 from maestro.healing.base import Project, Proposal
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.evidence import Evidence
 from maestro.model import Failure, Strategy
 
 _CHILD = re.compile(r"No module named ['\"]?([A-Za-z_]\w*)")
-_METADATA = re.compile(r"PackageNotFoundError|DistributionNotFound|No package metadata was found for ([\w.-]+)")
+_METADATA = re.compile(r"(?:No package metadata was found for|PackageNotFoundError:?|"
+                       r"DistributionNotFound:?(?: The)?) ['\"]?([A-Za-z][\w.-]*)")  # fmt: skip
+_PROGRAM = re.compile(r"No such file or directory: b?['\"]([\w.-]+)['\"]|(?:^|[\s:])([\w.-]+): (?:command )?not found")
+_SCRIPT = re.compile(r"(?m)(?:^|['\"])[ \t]*([\w.-]+)[ \t]*=[ \t]*[\w.]+:[\w.]+")
+_MISMATCH = re.compile(r"import file mismatch:\s+imported module '[^'\n]+' has this __file__ attribute:\s+(\S+)\s+"
+                       r"which is not the same as the test file we want to collect:\s+(\S+)")  # fmt: skip
 _INSTALLED = re.compile(r"^(-e|--editable)\s+\.|^\.($|\[)")
 
 
@@ -30,12 +38,15 @@ class ProjectInstalled:
         named = [
             found[1]
             for found in _METADATA.finditer(evidence.text)
-            if found[1] and evidence.is_own(found[1].rstrip(".")) and not evidence.installed(found[1])
+            if evidence.is_own(found[1].rstrip(".")) and not evidence.installed(found[1])
         ]
+        called = [program for program in _programs(evidence) if program in own_programs(evidence.tree)]
         if own:
             why = f"a process that the tests start cannot import the project's own module {own[0]}"
         elif named:
             why = f"its metadata ({named[0]}) is asked for"
+        elif called:
+            why = f"the tests start its program {called[0]}"
         else:
             return
         # A process that is given no variables finds a copy in the environment, but not always the tree itself.
@@ -66,6 +77,56 @@ class ProjectPath:
                     ),
                 )
                 yield Proposal(edits, f"look for the project's own module {module} in {folder}", 0.7)
+
+
+class DistinctPackages:
+    """Gives test files of one name in several folders names of their own, by making their folders packages."""
+
+    name = "distinct_packages"
+    strategy = Strategy.ENVIRONMENT_HEALING
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield an ``__init__.py`` for the folders of the files that pytest took for one; then for all such folders."""
+        evidence = Evidence(failure, project)
+        found = _MISMATCH.search(evidence.text)
+        files = [evidence.locate(part) for part in found.groups()] if found else []
+        folders = sorted({file.rpartition("/")[0] for file in files if "/" in file})
+        wanted = [f"{folder}/__init__.py" for folder in folders]
+        edits: dict[str, str | None] = {path: "" for path in wanted if path not in evidence.tree.files}
+        if edits and len(folders) > 1:
+            names = " and ".join(folders)
+            yield Proposal(edits, f"{names} become packages, so that files of one name in them are told apart", 0.75)
+
+
+def own_programs(tree: SourceTree) -> frozenset[str]:
+    """Return the names of the programs that an installation of the project brings, read from its own files."""
+    names: set[str] = set()
+    for data in (_toml(tree.text("pyproject.toml") or ""),):
+        tool = data.get("tool", {}) if isinstance(data.get("tool"), dict) else {}
+        for holder in (data.get("project"), tool.get("poetry"), tool.get("flit")):
+            scripts = holder.get("scripts") if isinstance(holder, dict) else None
+            names |= set(scripts) if isinstance(scripts, dict) else set()
+    for path in ("setup.cfg", "setup.py"):
+        text = tree.text(path) or ""
+        if "console_scripts" in text:
+            names |= set(_SCRIPT.findall(text.partition("console_scripts")[2]))
+    text = tree.text("setup.py") or ""
+    names |= {PurePosixPath(script).name for script in re.findall(r"['\"]((?:bin|scripts)/[\w./-]+)['\"]", text)}
+    return frozenset(names)
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _programs(evidence: Evidence) -> Iterator[str]:
+    """Yield the programs that a test could not start."""
+    if evidence.is_exception("FileNotFoundError", "CommandNotFound") or "not found" in evidence.text:
+        for first, second in _PROGRAM.findall(evidence.text):
+            yield first or second
 
 
 def own_modules(evidence: Evidence) -> tuple[str, ...]:

@@ -1,29 +1,24 @@
 """What the tests expect of their surroundings: variables whose value the project states, encodings, git's identity."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-
-import yaml
+from collections.abc import Iterable, Mapping
 
 from maestro.config import edit
 from maestro.healing.base import Project, Proposal
+from maestro.healing.grouping import is_assertion
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies import environment
+from maestro.healing.strategies.data import table
+from maestro.healing.strategies.environment_healing import stated
 from maestro.healing.strategies.evidence import Evidence
 from maestro.model import Failure, Strategy
 
 _NAMED = re.compile(r"(?i)environment variable[s]?:?\s+[`'\"]?([A-Z][A-Z0-9_]{2,})|([A-Z][A-Z0-9_]{2,}) (?:environment "
                     r"variable|env var)\w* (?:is |was |must be |not )")  # fmt: skip
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_SAID = re.compile(r"\b(?i:set|setting|export|define|defining)\b[^\n=]{0,60}?\b([A-Z][A-Z0-9_]{3,})=([\w./:-]*\w)")
 _IDENTITY = re.compile(r"Please tell me who you are|unable to auto-detect email address|empty ident name|"
                        r"Author identity unknown|Committer identity unknown")  # fmt: skip
-_TOX = re.compile(r"(?m)^[ \t]*([A-Z][A-Z0-9_]{2,})[ \t]*=[ \t]*(\S[^\n#]*?)[ \t]*$")
-_DOTENV = (".env.example", ".env.sample", ".env.test", ".env.dist", "env.example")
-_EXPORT = re.compile(r"(?m)^[ \t>$]*(?:export|set)[ \t]+([A-Z][A-Z0-9_]{2,})=([^\s`'\"]+)[ \t]*$")
-_CI = re.compile(r"^(\.travis\.yml|\.gitlab-ci\.yml|\.(github/workflows|circleci)/[^/]+\.ya?ml)$")
-_TOLD = re.compile(r"(?i)^(readme|contributing|makefile)[^/]*$")
-_NEVER = re.compile(r"(?i)secret|token|password|passwd|api_?key|credential|\$\{|\{\{|\$\(")
-_MAX_VALUE = 200
 
 
 class StatedVariable:
@@ -38,12 +33,73 @@ class StatedVariable:
         for name in missing_variables(evidence):
             if name in project.environment.variables:
                 continue
-            for value, where in dict.fromkeys(_stated(evidence.tree, name)):
+            for value, where in dict.fromkeys(stated.values_of(evidence.tree, name)):
                 yield Proposal(
                     _with_variables(project, evidence.tree, {name: value}),
                     f"set {name}={value}, which {where} states",
                     0.75,
                 )
+
+
+class StatedEnvironment:
+    """Sets all variables that the project's own configuration of its tests sets, where a test fails without them.
+
+    The same source and the same tests that pass then were run in another environment than their project means, which
+    may also contradict a diagnosis of regression.
+    """
+
+    name = "stated_environment"
+    strategy = Strategy.ENVIRONMENT_HEALING
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal; none where everything that is stated is set."""
+        tree = SourceTree(project.root, project.test_paths)
+        wanted = stated.for_tests(tree)
+        known = project.environment.variables
+        missing = {name: value for name, value in wanted.items() if known.get(name) != value}
+        if missing and (failure.regression or is_assertion(failure.facts)):
+            names = ", ".join(f"{name}={value}" for name, value in missing.items())
+            summary = f"set {names}, as the project's own test configuration does"
+            yield Proposal(_with_variables(project, tree, missing), summary[:300], 0.5)
+
+
+class SaidVariable:
+    """Sets what the error of a library asks to be set, in so many words."""
+
+    name = "said_variable"
+    strategy = Strategy.ENVIRONMENT_HEALING
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal per assignment in the message; none where the project's own code is what says it."""
+        evidence = Evidence(failure, project)
+        frames = evidence.facts.frames
+        if not frames or frames[-1].in_project:
+            return
+        for name, value in dict.fromkeys(_SAID.findall(evidence.facts.message or failure.message)):
+            if stated.acceptable(name, value) and name not in project.environment.variables:
+                edits = _with_variables(project, evidence.tree, {name: value})
+                yield Proposal(edits, f"set {name}={value}, which the error asks for", 0.7)
+
+
+class Conventional:
+    """Sets variables that a usual machine has and a bare one lacks, by what their absence makes programs say."""
+
+    name = "conventional_variable"
+    strategy = Strategy.ENVIRONMENT_HEALING
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield one proposal per entry of ``healing/data/variables.json`` whose words the failure has."""
+        evidence = Evidence(failure, project)
+        names = set(missing_variables(evidence))
+        for entry in table("variables")["conventions"]:
+            said = entry.get("says") and re.search(entry["says"], evidence.text)
+            if not said and not names & set(entry.get("missing", ())):
+                continue
+            known = project.environment.variables
+            wanted = {name: value for name, value in entry["set"].items() if name not in known}
+            if wanted and len(wanted) == len(entry["set"]):
+                edits = _with_variables(project, evidence.tree, wanted)
+                yield Proposal(edits, f"set {', '.join(wanted)}: {entry['why']}", entry["prior"])
 
 
 class Encoding:
@@ -104,44 +160,6 @@ def missing_variables(evidence: Evidence) -> list[str]:
     for first, second in _NAMED.findall(evidence.text):
         found[first or second] = None
     return list(found)[:3]
-
-
-def _stated(tree: SourceTree, name: str) -> Iterator[tuple[str, str]]:
-    """Yield (value, file) for each value that the project's own files give a variable; secrets never."""
-    for value, where in _all_stated(tree, name):
-        if value and len(value) <= _MAX_VALUE and "\n" not in value and not _NEVER.search(f"{name}={value}"):
-            yield value, where
-
-
-def _all_stated(tree: SourceTree, name: str) -> Iterator[tuple[str, str]]:
-    """Yield (value, file): settings of tox and examples first, then CI, then what people are told to type."""
-    found: list[tuple[str, str]] = []
-    for path in ("tox.ini", "setup.cfg", "pytest.ini", *_DOTENV):
-        found += [(value.strip("'\""), path) for key, value in _TOX.findall(tree.text(path) or "") if key == name]
-    for path in filter(_CI.match, tree.files):
-        found += [(value, path) for value in _in_yaml(tree.text(path) or "", name)]
-    for path in filter(_TOLD.match, tree.files):
-        found += [(value, path) for key, value in _EXPORT.findall(tree.text(path) or "") if key == name]
-    yield from found
-
-
-def _in_yaml(text: str, name: str) -> Iterator[str]:
-    try:
-        todo: list[object] = [yaml.safe_load(text)]
-    except (yaml.YAMLError, RecursionError):
-        return
-    for _ in range(10_000):
-        if not todo:
-            return
-        node = todo.pop()
-        if isinstance(node, dict):
-            if isinstance(node.get(name), (str, int, float)) and not isinstance(node.get(name), bool):
-                yield str(node[name])
-            todo.extend(node.values())
-        elif isinstance(node, list):
-            todo.extend(node)
-        elif isinstance(node, str):
-            yield from (value for found, value in _TOX.findall(node) if found == name)
 
 
 def _with_variables(project: Project, tree: SourceTree, values: Mapping[str, str]) -> dict[str, str]:
