@@ -147,7 +147,8 @@ class Trial:
 
     ``target`` are the results of the failure's tests; ``repeats`` those of the further, shuffled runs; ``suite`` of
     the whole affected suite (empty when ``target`` did not get better); ``mutation`` what mutants showed (None when no
-    test became steadily green).
+    test became steadily green). ``spent`` says what ``seconds`` are made of: "environment", "target", "suite",
+    "repeats", "mutants".
     """
 
     candidate: str
@@ -158,6 +159,7 @@ class Trial:
     suite: tuple[CaseResult, ...] = ()
     seconds: float = 0.0
     mutation: Mutation | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mutants(self) -> tuple[MutantResult, ...]:

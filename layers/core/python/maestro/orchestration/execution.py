@@ -49,7 +49,7 @@ from maestro.orchestration.orders import (
     summary,
 )
 from maestro.orchestration.transfer import Transfer
-from maestro.orchestration.trials import MARGIN_SECONDS, Bench, Racer
+from maestro.orchestration.trials import MARGIN_SECONDS, Bench, Racer, Stopwatch
 from maestro.registry import (
     BundleError,
     Environment,
@@ -122,8 +122,9 @@ class Sandbox:
     def try_candidate(self, order: TrialOrder) -> Trial:
         """Apply a candidate to a fresh copy, run the failure's tests, and where they got better the whole proof."""
         started = time.monotonic()
-        trial = self._try(order, started + order.seconds)
-        return replace(trial, seconds=round(time.monotonic() - started, 3))
+        watch = Stopwatch()
+        trial = self._try(order, started + order.seconds, watch)
+        return replace(trial, seconds=round(time.monotonic() - started, 3), spent=watch.spent)
 
     def experiment(self, order: ExperimentOrder) -> ExperimentAnswer:
         """Run tests in other orders, alone, under load or in other surroundings, and tell how they fared."""
@@ -201,15 +202,15 @@ class Sandbox:
             ),
         )
 
-    def _try(self, order: TrialOrder, deadline: float) -> Trial:
+    def _try(self, order: TrialOrder, deadline: float, watch: Stopwatch) -> Trial:
         racer = Racer(order.race, self.transfer)
         try:
             racer.look()
-            return self._tried(order, racer, deadline)
+            return self._tried(order, racer, deadline, watch)
         except OvertakenError as error:
             return Trial(candidate=order.candidate, status=TrialStatus.CANCELLED, detail=str(error))
 
-    def _tried(self, order: TrialOrder, racer: Racer, deadline: float) -> Trial:
+    def _tried(self, order: TrialOrder, racer: Racer, deadline: float, watch: Stopwatch) -> Trial:
         with self._tree(order.source) as tree, Workspace(tree) as workspace:
             try:
                 workspace.apply(order.patch)
@@ -221,10 +222,11 @@ class Sandbox:
                 detail = f"with the patch there is no suite {order.suite!r} any more"
                 return Trial(candidate=order.candidate, status=TrialStatus.NOT_APPLICABLE, detail=detail)
             try:
-                environment = self._environment(suite, workspace.source, order.archive)
+                with watch.at("environment"):
+                    environment = self._environment(suite, workspace.source, order.archive)
             except EnvironmentBuildError as error:
                 return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline, racer)
+            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline, racer, watch)
             with self._tree(order.origin or order.source) as before:
                 return bench.prove(before)
 

@@ -6,8 +6,9 @@ Before each of these runs the trial looks whether a candidate that would be pref
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maestro.adapters import Adapter
@@ -29,6 +30,22 @@ WHOLE_SUITE_SECONDS = 1.0
 MARGIN_SECONDS = 10.0
 MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
 MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """What a trial's seconds are spent on, by name."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """Count what is done meanwhile."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent[name] = round(self.spent.get(name, 0.0) + time.monotonic() - started, 3)
 
 
 @dataclass(slots=True)
@@ -98,6 +115,7 @@ class Bench:
     tree: Path
     deadline: float  # a ``time.monotonic()`` value
     racer: Racer
+    watch: Stopwatch
 
     def prove(self, before: Path) -> Trial:
         """Run the failure's tests, the whole suite, the repeats and mutants, for as long as they can prove something.
@@ -112,19 +130,23 @@ class Bench:
         order = self.order
         wanted = None if "<session>" in order.tests else order.tests
         at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
-        first = self._run(None if at_once else wanted)
+        with self.watch.at("target"):
+            first = self._run(None if at_once else wanted)
         target = _about(order.tests, first)
         trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
         if not _better(order, target):
             return trial
-        whole = first if at_once else self._run(None)
+        with self.watch.at("suite"):
+            whole = first if at_once else self._run(None)
         self.racer.failing = sum(r.outcome.bad for r in whole)
         trial = replace(trial, suite=whole)
         if not any(r.outcome in GREEN for r in target) or self.racer.costly(order, trial, before, self.tree):
             return trial
         again = [] if at_once else [_about(order.tests, whole)]  # the first run was of the failure's tests alone
-        trial = replace(trial, repeats=(*again, *self._repeated(wanted, len(target), len(again))))
-        trial = replace(trial, mutation=self._mutants(before, trial))
+        with self.watch.at("repeats"):
+            trial = replace(trial, repeats=(*again, *self._repeated(wanted, len(target), len(again))))
+        with self.watch.at("mutants"):
+            trial = replace(trial, mutation=self._mutants(before, trial))
         self.racer.finish(order, trial, before, self.tree)
         return trial
 
