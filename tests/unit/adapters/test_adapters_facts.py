@@ -44,6 +44,13 @@ SUITE = """
     def test_warns():
         warnings.warn("old thing", DeprecationWarning)
         assert 0
+    def test_logs():
+        import logging
+        try:
+            raise LookupError("no such page")
+        except LookupError:
+            logging.getLogger("app").exception("answered 500")
+        assert 500 == 200
     def test_site(): json.loads("{")
     def test_plain_fixture(nowhere): pass
     class Hostile(object):
@@ -151,6 +158,13 @@ def test_frames_causes_and_warnings(facts: dict[str, Facts]) -> None:
     assert "pytest" in facts["test_plain_fixture"].versions
     assert facts["test_os"].exception == "FileNotFoundError"
     assert "OSError" in facts["test_os"].bases
+
+
+def test_what_was_logged_stands_below_the_tools_own_text(facts: dict[str, Facts]) -> None:
+    text = facts["test_logs"].text
+    assert "assert 500 == 200" in text
+    assert "answered 500" in text
+    assert "\nLookupError: no such page" in text
 
 
 def test_hostile_objects_are_survived(facts: dict[str, Facts]) -> None:

@@ -317,6 +317,14 @@ def test_what_passing_tests_run_as_well_is_suspected_less(project: Project) -> N
     assert named[0]["why"] == "only failing tests run it"
 
 
+def test_what_other_failing_tests_run_as_well_is_suspected_more(project: Project) -> None:
+    found = of("AssertionError", TEST, covered={"shop/cart.py": ("line", "money", "discount")})
+    other = dataclasses.replace(passed("test_more", "discount"), outcome=Outcome.FAILED)
+    this = CaseResult(found.tests[0], Outcome.FAILED, 0.1, facts=found.facts)
+    results = [this, other, passed("test_line", "line", "money"), passed("test_discount", "discount", "money")]
+    assert diagnose(found, project, (), results).suspects[0]["function"] == "discount"
+
+
 @given(
     st.lists(st.frozensets(st.sampled_from("abcd"), min_size=1), min_size=1, max_size=5),
     st.lists(st.frozensets(st.sampled_from("abcd")), max_size=5),

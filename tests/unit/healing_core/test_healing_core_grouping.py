@@ -315,6 +315,32 @@ def test_a_swallowed_error_takes_the_assertions_that_run_into_it() -> None:
     assert second.tests == ("t.py::test_else",)
 
 
+def logged(result: CaseResult, text: str) -> CaseResult:
+    assert result.facts is not None
+    return dataclasses.replace(result, facts=dataclasses.replace(result.facts, text=text))
+
+
+def test_an_error_that_was_logged_while_an_assertion_failed_is_its_cause() -> None:
+    said = "module 'collections' has no attribute 'Iterable'"
+    log = f"E  assert 500 == 200\n--- Captured log call ---\nERROR app:875 Exception on / [GET]\nTraceback (most recent call last):\n  File ...\nAttributeError: {said}\n"
+    raised = failed(
+        "t.py::test_raised",
+        "AttributeError",
+        said,
+        frames=[own("t.py", 1, "test_raised"), own("shop/cart.py", 9, "options")],
+        name="Iterable",
+        owner="collections",
+        owner_kind="module",
+    )
+    other = logged(asserted("test_other"), log.replace("Iterable", "Mapping"))
+    results = [raised, logged(asserted("test_a"), log), logged(asserted("test_b"), log), other, asserted("test_c")]
+    assert signatures(*results) == [
+        ("attribute:collections.Iterable", ("t.py::test_raised", "t.py::test_a", "t.py::test_b")),
+        ("assertion:t.py::test_c", ("t.py::test_c",)),
+        ("assertion:t.py::test_other", ("t.py::test_other",)),
+    ]
+
+
 def test_generated_source_is_grouped_by_who_made_it_and_what_is_wrong() -> None:
     frames = [own("tests/test_t.py", 1, "test_x"), own("mako/template.py", 400, "_compile")]
     results = [

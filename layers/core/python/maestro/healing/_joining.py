@@ -1,8 +1,9 @@
 """Which groups of failures share a cause although no fact of theirs says so: by the product's functions that they run.
 
 A failed assertion, and an error that comes up in a test itself, say nothing of their cause. Where it is known what
-passing tests enter too, two things do:
+passing tests enter too, two things do, and the first of these three without it:
 
+- While the test ran, the error that other tests saw was logged: something between the product and the test caught it.
 - The test enters a function of the product out of which other tests saw an error come, and no passing test enters it:
   the error was swallowed on its way to this test.
 - Two such tests enter the same functions of the product, as far as no passing test enters them.
@@ -11,28 +12,32 @@ What is joined wrongly is no harm that lasts: tests that a repair leaves failing
 round or pass. What is not joined costs a diagnosis and a proof of its own.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from maestro.healing._suspects import Function, covered_product, passing_spectra, product_frames
 from maestro.healing._trees import is_test_file
 from maestro.model import CaseResult, Facts, Phase
 
+Members = Sequence[tuple[CaseResult, Facts]]
+# The last line of a traceback in a log.
+_LOGGED = re.compile(r"(?m)^([A-Za-z_][\w.]*(?:Error|Exception|Warning|NotFound|Invalid\w*)): ([^\n]+)$")
 _ABSORBING = 2  # an error that fewer tests show may be as much the other's consequence as its cause
 
 
-def joined(
-    groups: Mapping[str, Sequence[tuple[CaseResult, Facts]]], everything: Sequence[CaseResult]
-) -> dict[str, str]:
+def joined(groups: Mapping[str, Members], everything: Sequence[CaseResult]) -> dict[str, str]:
     """Return, for every group's key, the key of the group that it belongs to: its own, mostly."""
     passed = frozenset(function for spectrum in passing_spectra(everything) for function in spectrum)
     homes = {key: key for key in groups}
+    silent = {key: members for key, members in groups.items() if _says_nothing(key, members)}
+    _join_logged(homes, groups, silent)
     if not passed:
         return homes
-    weak = {key: _alone(members, passed) for key, members in groups.items() if _says_nothing(key, members)}
+    weak = {key: _alone(members, passed) for key, members in silent.items() if homes[key] == key}
     strong = {
         (frames[0].file, frames[0].function): key
         for key, members in sorted(groups.items(), key=lambda item: len(item[1]))
-        if key not in weak and len(members) >= _ABSORBING and members[0][1].phase in (Phase.CALL, Phase.SETUP)
+        if key not in silent and len(members) >= _ABSORBING and members[0][1].phase in (Phase.CALL, Phase.SETUP)
         if (frames := product_frames(members[0][1]))
     }
     first: dict[frozenset[Function], str] = {}
@@ -44,7 +49,24 @@ def joined(
     return homes
 
 
-def _says_nothing(key: str, members: Sequence[tuple[CaseResult, Facts]]) -> bool:
+def _join_logged(homes: dict[str, str], groups: Mapping[str, Members], silent: Mapping[str, Members]) -> None:
+    """Give groups that say nothing to those whose error every one of their tests logged."""
+    said = {
+        _said(facts.exception, facts.message): key
+        for key, members in sorted(groups.items())
+        if key not in silent
+        for _, facts in members
+    }
+    for key, members in silent.items():
+        common = set.intersection(*({_said(*error) for error in _LOGGED.findall(facts.text)} for _, facts in members))
+        homes[key] = next((said[error] for error in sorted(common) if error in said), key)
+
+
+def _said(exception: str, message: str) -> str:
+    return f"{exception.rsplit('.', 1)[-1]}: {message.strip().partition(chr(10))[0]}"
+
+
+def _says_nothing(key: str, members: Members) -> bool:
     """Whether a group's facts do not name a cause: its test said no, or stumbled over a value."""
     facts = members[0][1]
     if facts.phase is not Phase.CALL:
@@ -56,7 +78,7 @@ def _says_nothing(key: str, members: Sequence[tuple[CaseResult, Facts]]) -> bool
     return key.startswith("error:") and raised_in_test and not product_frames(facts)
 
 
-def _alone(members: Sequence[tuple[CaseResult, Facts]], passed: frozenset[Function]) -> frozenset[Function]:
+def _alone(members: Members, passed: frozenset[Function]) -> frozenset[Function]:
     """The product's functions that a group's tests enter and no passing test does."""
     entered = frozenset(function for _, facts in members for function in covered_product(facts))
     return entered - passed

@@ -59,9 +59,11 @@ def ochiai(failing: Sequence[Collection[Function]], passing: Sequence[Collection
 def suspects(
     failure: Failure, changes: Sequence[Mapping[str, object]], results: Sequence[CaseResult] = ()
 ) -> Iterator[Mapping[str, str]]:
-    """Yield the likeliest functions: of recently changed files first, then by traceback, then by Ochiai's measure."""
-    tests = set(failure.tests)
-    spectra = [s for r in results if r.id in tests and (s := covered_product(r.facts))]
+    """Yield the likeliest functions: of recently changed files first, then by traceback, then by Ochiai's measure.
+
+    ``results`` are those of the suite. All its failing tests count, as another failure may be the same defect's.
+    """
+    spectra = [s for r in results if r.outcome.bad and (s := covered_product(r.facts))]
     passing = passing_spectra(results)
     scores = ochiai(spectra or [covered_product(failure.facts)], passing)
     seen: dict[Function, str] = {}

@@ -257,7 +257,9 @@ class Capture(object):
         )
         if report.failed:
             # After the report itself: should looking closer hang or end the process, the outcome is known.
-            self.events.send("facts", id=name, facts=self.facts.of(error, report.when, longtext(report)))
+            self.events.send(
+                "facts", id=name, facts=self.facts.of(error, report.when, longtext(report) + captured(report))
+            )
 
     @hook(optionalhook=True)
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
@@ -289,6 +291,16 @@ def longtext(report):
         return text if text is not None else str(report.longrepr or "")
     except Exception as problem:
         return "(no report: %s)" % type(problem).__name__
+
+
+def captured(report):
+    """Return what was logged meanwhile (or, if nothing was, written to stderr), as pytest shows it below a failure."""
+    try:
+        sections = [(name, text) for name, text in report.sections if text.strip()]
+        kept = [s for s in sections if " log " in s[0]] or [s for s in sections if " stderr " in s[0]]
+        return "".join("\n--- %s ---\n%s" % (name, text[-4000:]) for name, text in kept)
+    except Exception:
+        return ""
 
 
 def skip_reason(report):
