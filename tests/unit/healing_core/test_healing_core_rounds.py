@@ -55,6 +55,20 @@ def test_a_pin_is_progress_only_if_something_new_is_said(
     assert result.verdict == verdict
 
 
+def missing(module: str) -> CaseResult:
+    message = f"No module named '{module}'"
+    facts = Facts(Phase.COLLECT, "ModuleNotFoundError", message, attributes={"module": module})
+    return CaseResult("tests/test_x.py", Outcome.ERROR, 0.0, message=message, facts=facts)
+
+
+@pytest.mark.parametrize(("then", "verdict"), [("b", "progressed"), ("a", "exhausted")])
+def test_the_next_missing_module_of_a_file_is_a_step_further(tmp_path: Path, then: str, verdict: str) -> None:
+    before, after = two_trees(tmp_path, {"maestro.yaml": BEFORE}, {"maestro.yaml": AFTER})
+    trial = Trial("c1", TrialStatus.RAN, target=(missing(then),))
+    result = judge.judge(of(missing("a")), [candidate()], [trial], [missing("a")], before, lambda _: after)
+    assert result.verdict == verdict
+
+
 @pytest.mark.parametrize(("phase", "adapting"), [(Phase.SESSION, True), (Phase.COLLECT, True), (Phase.CALL, False)])
 def test_a_tool_that_says_no_before_any_test_runs_is_no_assertion(
     tmp_path: Path, phase: Phase, *, adapting: bool

@@ -247,7 +247,8 @@ def _moved(failure: Failure, failing: Sequence[Failure]) -> bool:
     """
     if failure.facts.phase in _EARLY:
         said = grouping.normalise(failure.facts.message)
-        return not said or all(grouping.normalise(f.facts.message) != said for f in failing)  # not the same elsewhere
+        placed = [f for f in failing if f.signature.startswith("error:")]  # of the others the signature says what it is
+        return not said or all(grouping.normalise(f.facts.message) != said for f in placed)  # not the same elsewhere
     old = {(f.file, f.function) for f in failure.facts.frames}
     return all(
         {(f.file, f.function, f.line) for f in new.facts.frames} and _further(failure, new, old) for new in failing

@@ -51,9 +51,7 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
         candidate, why, prior = declared_as(evidence, module), "the project's own files ask for it", 0.85
     if candidate is None:
         candidate, prior = _by_name(evidence, module), _ALONE
-        why = (
-            "a distribution of exactly that name is in the index and brings it, though the project does not ask for it"
-        )
+        why = "the project does not ask for it, but a distribution of exactly that name brings it"
     if candidate is None:
         return
     want = Requirement(candidate)

@@ -17,9 +17,11 @@ from maestro.healing.strategies.names import canonical, is_stdlib
 
 _MOST = 12
 _ASIDE = re.compile(
-    r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|samples?)/|(?:^|/)(?:setup|noxfile|fabfile|tasks)\.py$"
+    r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|samples?)/"
+    r"|(?:^|/)(?:setup|noxfile|fabfile|tasks|bootstrap|ez_setup|distribute_setup|versioneer|conf)\.py$"
 )
 _INI = ("setup.cfg", "tox.ini", "pytest.ini", ".pytest.ini", "pyproject.toml")
+_ADDED = re.compile(r"(?m)^addopts\s*=\s*(.*(?:\n[ \t]+.*)*|\[[^\]]*\])")
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-n)(?=[\s=\"']|$)", re.MULTILINE)
 _MARKER = re.compile(r"pytest\.mark\.(\w+)")
 _PARAMETERS = re.compile(r"(?m)^[ \t]*(?:async[ \t]+)?def \w+\(([^)]*)\)")
@@ -67,7 +69,7 @@ def _plugins(evidence: Evidence) -> list[str]:
     """Return normalised names of the pytest plugins whose options, markers or fixtures the project uses."""
     data = table("pytest_plugins")
     lines: list[str] = []
-    settings = "\n".join(evidence.tree.text(path) or "" for path in _INI)
+    settings = "\n".join(added for path in _INI for added in _ADDED.findall(evidence.tree.text(path) or ""))
     for option in set(_OPTION.findall(settings)):
         lines += [data["options"][option]] if option in data["options"] else []
     for source in evidence.tree.sources("pytest", "def test"):

@@ -201,7 +201,8 @@ def interpreter_is_the_cause(evidence: Evidence) -> bool:
     """Whether everything that is missing was part of Python itself: no version of a distribution brings it back."""
     modules = evidence.missing_modules
     if evidence.missing_names:
-        return all(name.distribution == "python" for name in evidence.missing_names)
+        gone = {change.name for change in removals("python") if change.kind == "method" and change.unique}
+        return all(name.distribution == "python" or name.name in gone for name in evidence.missing_names)
     return bool(modules) and all(is_stdlib(module) for module in modules)
 
 
