@@ -25,6 +25,7 @@ from support.calibration import (
     calibration_error,
     left_out,
     lower_bound,
+    observed,
     proven,
     rows,
 )
@@ -42,6 +43,7 @@ class Figures:
     name: str
     values: list[float]
     labels: list[bool]
+    tiers: list[Tier]
 
     @property
     def error(self) -> float:
@@ -55,7 +57,7 @@ class Figures:
 
     def at(self, wanted: Tier) -> tuple[int, int]:
         """How many earned a tier, and how many of these were right."""
-        found = [label for value, label in zip(self.values, self.labels, strict=True) if tier(value) is wanted]
+        found = [label for earned, label in zip(self.tiers, self.labels, strict=True) if earned is wanted]
         return len(found), sum(found)
 
 
@@ -68,11 +70,12 @@ def penalty() -> float:
 def measured(known: Sequence[Row]) -> tuple[Figures, Figures]:
     """Return the figures over all candidates, and over those that passed the proof."""
     values = left_out(known, penalty())
-    pairs = [(value, row["right"]) for value, row in zip(values, known, strict=True) if proven(row)]
-    return (
-        Figures("all candidates", values, [row["right"] for row in known]),
-        Figures("passed the proof", [value for value, _ in pairs], [label for _, label in pairs]),
-    )
+    claims = [(v, row["right"], tier(v, seen=observed(row)), row) for v, row in zip(values, known, strict=True)]
+
+    def figures(name: str, chosen: Sequence[tuple[float, bool, Tier, Row]]) -> Figures:
+        return Figures(name, [c[0] for c in chosen], [c[1] for c in chosen], [c[2] for c in chosen])
+
+    return figures("all candidates", claims), figures("passed the proof", [c for c in claims if proven(c[3])])
 
 
 def text(known: Sequence[Row], everything: Figures, passed: Figures) -> str:

@@ -558,6 +558,14 @@ def test_thresholds_belong_to_their_tier(value: float, tier: Tier) -> None:
     assert confidence.tier(value) is tier
 
 
+@given(st.floats(0, 1), observed)
+def test_a_workaround_and_a_contradiction_ask_for_a_person(value: float, seen: confidence.Observed) -> None:
+    order = [Tier.REPORT, Tier.PULL_REQUEST, Tier.REVIEW, Tier.APPLIED]
+    most = Tier.PULL_REQUEST if seen.regression else Tier.REVIEW if seen.workaround else Tier.APPLIED
+    wanted = min(confidence.tier(value), most, key=order.index)
+    assert confidence.tier(value, seen=seen) is wanted
+
+
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_tiers_are_monotone(one: float, other: float) -> None:
     order = [Tier.REPORT, Tier.PULL_REQUEST, Tier.REVIEW, Tier.APPLIED]

@@ -33,6 +33,8 @@ _MAX_TESTS = 63
 
 THRESHOLDS: Mapping[Tier, float] = {Tier.APPLIED: 0.90, Tier.REVIEW: 0.75, Tier.PULL_REQUEST: 0.60}
 
+_DOWN = (Tier.APPLIED, Tier.REVIEW, Tier.PULL_REQUEST)
+
 # What a person would say without any data; the fit starts from here and is drawn to it (scripts/fit_confidence.py).
 JUDGED: Mapping[str, float] = {
     "proven": 4.0,
@@ -160,6 +162,14 @@ def confidence(candidate: Candidate, observed: Observed, measured: Outcomes | No
     return min(record, 1 / (1 + math.exp(-odds)))
 
 
-def tier(value: float, thresholds: Mapping[Tier, float] = THRESHOLDS) -> Tier:
-    """Return what a confidence earns; a threshold belongs to its tier (0.90 is applied)."""
-    return next((t for t in (Tier.APPLIED, Tier.REVIEW, Tier.PULL_REQUEST) if value >= thresholds[t]), Tier.REPORT)
+def tier(value: float, thresholds: Mapping[Tier, float] = THRESHOLDS, *, seen: Observed | None = None) -> Tier:
+    """Return what a confidence earns; a threshold belongs to its tier (0.90 is applied).
+
+    Whatever the number, ``seen`` may ask for a person: a workaround leaves its cause in place, so it earns at most
+    review; a repair that contradicts the diagnosis of a regression at most a pull request.
+    """
+    person = (
+        Tier.PULL_REQUEST if seen and seen.regression else Tier.REVIEW if seen and seen.workaround else Tier.APPLIED
+    )
+    earned = next((t for t in _DOWN if value >= thresholds[t]), Tier.REPORT)
+    return max(earned, person, key=[*_DOWN, Tier.REPORT].index)

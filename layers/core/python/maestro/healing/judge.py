@@ -290,12 +290,12 @@ def repair_of(  # noqa: PLR0917 - as judge
         regression=failure.regression,
     )
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
-    earned = confidence.tier(value, policy.thresholds)
+    earned = confidence.tier(value, policy.thresholds, seen=observed)
     doubtful = candidate.workaround and candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
     expects = candidate.strategy is Strategy.ASSERTION_UPDATE
-    for_a_person = failure.regression or doubtful or expects or _OTHER_PYTHON.search(candidate.patch)
+    for_a_person = doubtful or expects or _OTHER_PYTHON.search(candidate.patch)
     if for_a_person and earned in (Tier.APPLIED, Tier.REVIEW):
-        # it contradicts the diagnosis or what a test expects, lets the product be as it is, or takes another Python
+        # it contradicts what a test expects, lets the product be as it is, or takes another Python
         earned = Tier.PULL_REQUEST
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
