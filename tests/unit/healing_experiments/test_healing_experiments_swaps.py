@@ -2,6 +2,8 @@
 """What an exchanged dimension shows, and the many ways in which it shows nothing."""
 
 import dataclasses
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from maestro.healing import swaps
 from maestro.healing.base import Project
+from maestro.healing.bases import Green, bases, touched
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.expectations import Expectation, located, parts
 from maestro.healing.experiments import Observation
@@ -112,11 +115,11 @@ BASE = told("swap-dependencies-0", ("passed", "passed"))
 NOW = told("swap-now", ("failed", "failed"), NEW)
 
 
-def concluded(project: Project, *steps: list[Observation], changes: Any = (), own: Any = ("shop",)) -> Failure:
+def concluded(project: Project, *steps: list[Observation], touched: Any = (), own: Any = ("shop",)) -> Failure:
     results = [CaseResult(TEST, Outcome.FAILED, 0.1, facts=FACTS)]
     expected = swaps.expectations(FAILURE, results, project.root)
     assert len(expected) == 1
-    return swaps.conclude(FAILURE, expected, steps, changes, own)
+    return swaps.conclude(FAILURE, expected, steps, touched, own)
 
 
 # ------------------------------------------------------------------ which expectations are known
@@ -266,10 +269,42 @@ def test_anything_less_is_none(project: Project, case: str) -> None:
 
 
 def test_a_product_that_has_just_changed_has_no_provenance(project: Project) -> None:
-    touching = {"commit": "1", "subject": "cart", "files": ["shop/cart.py"]}
-    beside = {"commit": "2", "subject": "docs", "files": ["README.md"]}
-    assert swaps.provenance(concluded(project, [BASE], [NOW], changes=[touching])) == ()
-    assert swaps.provenance(concluded(project, [BASE], [NOW], changes=[beside]))
+    assert swaps.provenance(concluded(project, [BASE], [NOW], touched=["shop/cart.py"])) == ()
+    assert swaps.provenance(concluded(project, [BASE], [NOW], touched=["README.md"]))
+
+
+def test_what_changed_lately_is_known_from_the_green_run_or_from_version_control(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    then = tmp_path_factory.mktemp("then")
+    shutil.copytree(project.root, then, dirs_exist_ok=True)
+    (then / "shop/cart.py").write_text("# as it was\n")
+    newest = {"commit": "2", "files": ["shop/cart.py"]}
+    first = {"commit": "1", "files": ["shop/cart.py", "shop/rates.py"]}
+    dirty = {"commit": "", "files": ["shop/other.py"]}
+
+    assert touched(project, Green("2026-11-01", then, OLD), [dirty]) == {"shop/cart.py"}
+    assert touched(project, None, [dirty, newest, first]) == {"shop/other.py", "shop/cart.py"}
+    assert touched(project, None, [first]) == frozenset()
+
+
+def test_the_last_green_run_is_gone_back_to_in_one_dimension_at_a_time(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    then = tmp_path_factory.mktemp("then")
+    shutil.copytree(project.root, then, dirs_exist_ok=True)
+    (then / "shop/cart.py").write_text("# as it was\n")
+    (then / "tests/test_x.py").write_text("# as it was\n")
+    configured = dataclasses.replace(project, config_file="maestro.yaml")
+    (project.root / "maestro.yaml").write_text("environment:\n  install: [words, pytest]\n")
+
+    found = {base.dimension: base.patch for base in bases(FAILURE, configured, Green("2026-11-01", then, OLD))}
+
+    assert {d: sorted(set(re.findall(r"(?m)^\+\+\+ b/(.*)", patch))) for d, patch in found.items()} == {
+        "dependencies": ["maestro.yaml"], "source": ["shop/cart.py"], "tests": ["tests/test_x.py"],
+    }  # fmt: skip
+    assert "words==1.0" in found["dependencies"]
+    assert "shop" not in found["dependencies"]
 
 
 def test_the_project_itself_is_no_dependency(project: Project) -> None:
@@ -279,11 +314,13 @@ def test_the_project_itself_is_no_dependency(project: Project) -> None:
 def test_red_in_every_environment_leaves_nothing_to_try(project: Project) -> None:
     red = [told(f"swap-dependencies-{n}", ("failed", "failed")) for n in range(2)]
     found = diagnose(concluded(project, red), project)
-    assert (found.regression, healable(found, project)) == (True, frozenset())
+    assert found.regression
+    assert Strategy.DEPENDENCY_FIX not in healable(found, project)
 
     unclear = [*red, Observation("swap-dependencies-2", problem="no environment could be built")]
     found = diagnose(concluded(project, unclear), project)
-    assert (found.regression, healable(found, project)) == (True, frozenset({Strategy.DEPENDENCY_FIX}))
+    assert found.regression
+    assert Strategy.DEPENDENCY_FIX in healable(found, project)
 
 
 def test_the_source_of_the_last_green_run_names_the_cause(project: Project) -> None:

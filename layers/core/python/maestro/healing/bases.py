@@ -5,6 +5,7 @@ source, or the tests.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,20 @@ def bases(failure: Failure, project: Project, green: Green | None) -> list[Base]
         if patch:
             found.append(Base("dependencies", patch, proposal.summary))
     return found[-MAX_DATED:]
+
+
+def touched(project: Project, green: Green | None, recent: Sequence[Mapping[str, object]]) -> frozenset[str]:
+    """Return the source files that changed since the last green run.
+
+    Without one: those of uncommitted changes and of the newest commit, but for a first commit, before which there was
+    nothing. ``recent`` are version-control changes, newest first.
+    """
+    if green is not None:
+        return frozenset(c.path for c in changes(project.root, green.tree))
+    commits = [change for change in recent if change.get("commit")]
+    last = commits[:1] if len(commits) > 1 else []
+    listed = [change.get("files") for change in (*(c for c in recent if not c.get("commit")), *last)]
+    return frozenset(str(f) for files in listed if isinstance(files, (list, tuple)) for f in files)
 
 
 def _of_green(project: Project, tree: SourceTree, green: Green) -> list[Base]:

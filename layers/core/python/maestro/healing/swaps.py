@@ -10,7 +10,7 @@ gives the new one here is there :func:`provenance`, and an expectation may follo
 import dataclasses
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -101,14 +101,14 @@ def conclude(
     failure: Failure,
     expected: Sequence[Expectation],
     told: Sequence[Sequence[Observation]],
-    changes: Sequence[Mapping[str, object]],
+    touched: Collection[str],
     own: Iterable[str],
 ) -> Failure:
     """Read the swaps into the failure's diagnosis.
 
     ``swapped`` lists the dimensions in which going back turned the tests green; ``provenance`` holds what covers a
-    change of expectations. ``changes`` are recent changes of the source, ``own`` the distributions that are the project
-    itself. Where an experiment could not be carried out, nothing is concluded from what the others did not show.
+    change of expectations. ``touched`` are source files that changed lately, ``own`` the distributions that are the
+    project itself. Where an experiment could not be carried out, nothing is concluded from what others did not show.
     """
     tried = [o for step in told for o in step if o.name.startswith(_SWAP) and o.name != _NOW]
     if not tried:
@@ -122,7 +122,7 @@ def conclude(
     now = next((o for step in told for o in step if o.name == _NOW and not o.problem), None)
     records: list[dict[str, Any]] = []
     if now is not None and green == ["dependencies"]:
-        records = _records(expected, _green(told), now, changes, frozenset(own))
+        records = _records(expected, _green(told), now, touched, frozenset(own))
     said = f": {records[0]['changed']}" if records else ""
     words = {
         "dependencies": f"it passes with other dependencies, the source and the tests being the same{said}",
@@ -145,10 +145,9 @@ def _records(
     expected: Sequence[Expectation],
     green: Sequence[Observation],
     now: Observation,
-    changes: Sequence[Mapping[str, object]],
+    touched: Collection[str],
     own: frozenset[str],
 ) -> list[dict[str, Any]]:
-    recent = {str(f) for change in changes for f in _files(change)}
     found = []
     for expectation in expected:
         seen = now.outcomes.get(expectation.test, ())
@@ -156,7 +155,7 @@ def _records(
             continue
         here = now.origins[expectation.test]
         product = {f for f in here.get("entered", ()) if not is_test_file(f)}
-        if product & recent:
+        if product & set(touched):
             continue  # the product has just been changed as well: which of both it was is for a person to say
         for base in green:
             there = base.origins.get(expectation.test, {})
@@ -200,11 +199,6 @@ def _changed(
             return ""
         words.append(f"{name} {was} -> {now}, {here['module']}.{here['function']}")
     return "; ".join(dict.fromkeys(words))
-
-
-def _files(change: Mapping[str, object]) -> tuple[object, ...]:
-    files = change.get("files")
-    return tuple(files) if isinstance(files, (list, tuple)) else ()
 
 
 def provenance(failure: Failure) -> tuple[Mapping[str, Any], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from maestro.config import load_config
 from maestro.healing import swaps
 from maestro.healing.base import Project
-from maestro.healing.bases import Green, bases
+from maestro.healing.bases import Green, bases, touched
 from maestro.healing.diagnosis import lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan
 from maestro.healing.strategies.evidence import Evidence
@@ -59,7 +59,9 @@ class Inquiry:
         if asked:
             return failure, asked
         own = Evidence(failure, project).own_distributions
-        return swaps.conclude(found, expected, told, self.run.changes, own), []
+        with self._last_green(failure.suite) as green:
+            changed = touched(project, green, self.run.changes)
+        return swaps.conclude(found, expected, told, changed, own), []
 
     def ask(
         self, experiments: Sequence[Experiment], source: Source, suite: Suite, archive: EnvironmentArchive
