@@ -14,6 +14,7 @@ from maestro.healing.weakening import product_change
 from maestro.model import Failure, Frame, GateResult, Trial, TrialStatus
 
 PRODUCT = """\
+import dataclasses
 import imp
 import inspect
 import logging
@@ -31,6 +32,12 @@ def names(function):
 class Own(logging.Logger):
     def findCaller(self, stack_info=False):
         return "file", 1, "function", None
+
+
+@dataclasses.dataclass
+class Line:
+    start: Own = Own("a")
+    end: Own = Own
 
 
 class Hook:
@@ -108,6 +115,10 @@ CALLER = "def findCaller(self, stack_info=False"
 YIELDS = broken("Failed", "'yield' keyword is allowed in fixtures, but not in tests (test_yields)", frames=())
 MARKS = broken("Failed", "Marks cannot be applied to fixtures.", frames=())
 REFUSED = broken("TypeError", "CliRunner.__init__() got an unexpected keyword argument 'mix_stderr'")
+MUTABLE = broken(
+    "ValueError", "mutable default <class 'product.Own'> for field start is not allowed: use default_factory"
+)
+START = 'start: Own = Own("a")'
 CHECK = "yield check, int, 1"
 Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
 RIGHT: dict[str, Edits] = {
@@ -118,6 +129,7 @@ RIGHT: dict[str, Edits] = {
     "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
     "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
     "a keyword that is no longer taken": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), REFUSED),
+    "a default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), MUTABLE),
     "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
     "a mark on a fixture": ("tests/test_product.py", (("@pytest.mark.slow\n@pytest.fixture", "@pytest.fixture"),), MARKS),
 }  # fmt: skip
@@ -137,6 +149,9 @@ WRONG: dict[str, Edits] = {
     "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
     "a keyword that nothing refused": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), YIELDS),
     "a keyword of the project's own function": ("tests/test_product.py", (("load(runner, mix_stderr=False)", "load(runner)"),), REFUSED),
+    "another default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("b"))'),), MUTABLE),
+    "a default without its argument": ("product.py", ((START, "start: Own = dataclasses.field(default_factory=Own)"),), MUTABLE),
+    "a default that nothing refused": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), GONE),
     "a yielded check that is gone": ("tests/test_product.py", ((CHECK, "pass"),), YIELDS),
     "a yielded check of another value": ("tests/test_product.py", ((CHECK, "check(int, 2)"),), YIELDS),
     "a yielded check without its argument": ("tests/test_product.py", ((CHECK, "check(int)"),), YIELDS),

@@ -28,9 +28,11 @@ from dataclasses import dataclass, field
 from maestro.healing import _names
 from maestro.healing._catalogued import drops
 from maestro.healing._forms import (
+    MUTABLE_DEFAULT,
     Difference,
     Knowledge,
     binds_imports,
+    default_made_by,
     dotted,
     last_name,
     line,
@@ -258,6 +260,9 @@ class Comparer:
 
     def _documented(self, old: ast.AST, new: ast.AST) -> bool:
         """Whether an expression became what documentation says instead, with all that it is made of as it was."""
+        made = default_made_by(new, self._new)
+        if made is not None and any(re.search(MUTABLE_DEFAULT, said) for said in self.knowledge.messages):
+            return self._quietly(old, made) is None
 
         def resolve(names: Mapping[str, set[str]], bound: set[str]) -> Callable[[str], set[str]]:
             return lambda name: set() if name.split(".")[0] in bound else resolved(name, names)

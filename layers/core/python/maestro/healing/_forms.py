@@ -11,6 +11,10 @@ from maestro.healing._trees import Names
 
 _SLEEPS = re.compile(r"((?:sleep|timeout)\w*\s*[(=]\s*)(\d+(?:\.\d+)?)")
 _LONGEST_WAIT = 60.0
+# What Python 3.11 and later say of a dataclass: https://docs.python.org/3/whatsnew/3.11.html#dataclasses
+MUTABLE_DEFAULT = (
+    r"mutable default <class '(?P<kind>[^']+)'> for field (?P<field>\w+) is not allowed: use default_factory"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +227,17 @@ def pointless_mark(decorator: ast.expr, function: ast.AST) -> bool:
 
     around = {name(d) for d in getattr(function, "decorator_list", ())}
     return name(decorator).startswith("pytest.mark.") and bool(around & {"pytest.fixture", "pytest.yield_fixture"})
+
+
+def default_made_by(node: ast.AST, names: Mapping[str, set[str]]) -> ast.expr | None:
+    """Return the value that ``dataclasses.field(default_factory=...)`` makes each time; None for another node."""
+    match node:
+        case ast.Call(func=func, args=[], keywords=[ast.keyword(arg="default_factory", value=factory)]):
+            if resolved(dotted(func) or "", names) != {"dataclasses.field"}:
+                return None
+            match factory:
+                case ast.Lambda(args=ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], vararg=None, kwarg=None)):
+                    return factory.body
+                case ast.Name() | ast.Attribute():
+                    return ast.copy_location(ast.Call(factory, [], []), node)
+    return None

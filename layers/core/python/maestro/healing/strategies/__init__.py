@@ -9,11 +9,13 @@ silent where they have nothing to say; :func:`maestro.healing.candidates.propose
 
 from maestro.healing.base import Generator
 from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall, LineMagic
+from maestro.healing.strategies.api_contract_adaptation.dataclass_defaults import DataclassDefault
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
-from maestro.healing.strategies.api_contract_adaptation.similar import SimilarKeyword, SimilarName
+from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
+from maestro.healing.strategies.api_contract_adaptation.targets import PatchTarget
 from maestro.healing.strategies.assertion_update.following import (
     AnyOrder,
     CloseNumber,
@@ -65,6 +67,9 @@ def generators() -> list[Generator]:
         ImportHook(),
         CatalogueRename(),
         CatalogueKeyword(),
+        PatchTarget(),
+        DataclassDefault(),
+        SaidSuccessor(),
         SimilarName(),
         SimilarKeyword(),
         MissingModule(),

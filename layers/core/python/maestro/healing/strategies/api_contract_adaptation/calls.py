@@ -113,8 +113,8 @@ def _magics(text: str) -> str:
     for node, line in sorted(found, key=lambda each: (-each[0].lineno, -each[0].col_offset)):
         name, _, rest = line.strip().partition(" ")
         assert isinstance(node.func, ast.Attribute)  # noqa: S101 - it was chosen for that
-        receiver = _segment(text, node.func.value)
-        text = _spliced(text, node, f"{receiver}.run_line_magic({json.dumps(name)}, {json.dumps(rest.strip())})")
+        receiver = segment(text, node.func.value)
+        text = spliced(text, node, f"{receiver}.run_line_magic({json.dumps(name)}, {json.dumps(rest.strip())})")
     return text
 
 
@@ -149,9 +149,9 @@ def called(source: str, wanted: Sequence[Rewrite], *, lines: Collection[int] = (
         uses = list(_uses(module, wanted, lines)) if module is not None and wanted else []
         if module is None or not uses:
             break
-        names = _Local(module)
+        names = Spelling(module)
         for node, rewrite, bound in sorted(uses, key=lambda use: (-use[0].lineno, -use[0].col_offset)):
-            text = _spliced(text, node, _written(rewrite, bound, text, names))
+            text = spliced(text, node, _written(rewrite, bound, text, names))
         needed |= names.needed
     if text == source or parse(text) is None:
         return source
@@ -198,7 +198,7 @@ def _taken_apart(parent: ast.AST) -> bool:
     return False
 
 
-class _Local:
+class Spelling:
     """How one source writes a full name, and which modules it must import for that (name -> alias or "")."""
 
     def __init__(self, module: ast.Module) -> None:
@@ -224,7 +224,7 @@ class _Local:
         return (self.needed[parent] or parent) + name[len(parent) :]
 
 
-def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: _Local) -> str:
+def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: Spelling) -> str:
     """Spell out a successor: its numbers by what they stand for in the source, its names as the source imports them."""
     pieces: list[tuple[int, int, str]] = []
 
@@ -233,12 +233,12 @@ def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: _Lo
         if isinstance(node, ast.Name) and node.id in bound:
             what = bound[node.id]
             if isinstance(what, list):
-                new = ", ".join(_segment(text, each) for each in what)
+                new = ", ".join(segment(text, each) for each in what)
                 start = parent.col_offset  # type: ignore[attr-defined]  # of a starred argument
                 start = start if new else len(rewrite.successor[:start].rstrip(", "))
                 pieces.append((start, parent.end_col_offset, new))  # type: ignore[attr-defined]
                 return
-            new = _segment(text, what)
+            new = segment(text, what)
             inside = isinstance(parent, (ast.Call, ast.keyword, ast.List)) and node is not getattr(parent, "func", None)
             pieces.append((node.col_offset, node.end_col_offset or 0, new if inside or _atom(what) else f"({new})"))
         elif name is not None and name.partition(".")[0] not in bound and isinstance(node, ast.expr):
@@ -267,12 +267,14 @@ def _offsets(text: str, node: ast.AST) -> tuple[int, int]:
     return begin, starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
 
 
-def _segment(text: str, node: ast.AST) -> str:
+def segment(text: str, node: ast.AST) -> str:
+    """Return the source of a node as it is written."""
     begin, end = _offsets(text, node)
     return text.encode()[begin:end].decode()
 
 
-def _spliced(text: str, node: ast.AST, new: str) -> str:
+def spliced(text: str, node: ast.AST, new: str) -> str:
+    """Put other source in the place of a node."""
     begin, end = _offsets(text, node)
     data = text.encode()
     return (data[:begin] + new.encode() + data[end:]).decode()

@@ -12,6 +12,10 @@ from maestro.healing.strategies.rewriting import changed_keywords, moved, rename
 from maestro.model import Failure, Strategy
 
 _CLOSE = 0.8
+_SAID = re.compile(
+    r"[`'\"]?(?P<old>[A-Za-z_][\w.]*)(?:\(\))?[`'\"]? (?:is|was|has been|are) (?:a )?(?:deprecated|removed|renamed)"
+    r"[^`'\"\n]{0,80}?[\s,;.:]+(?:[Pp]lease )?[Uu]se [`'\"]?(?P<new>[A-Za-z_]\w*(?:\.\w+)*)(?:\(\))?[`'\"]?"
+)
 _PARAMETER = re.compile(r"(?:^|[(,])\s*\**([A-Za-z_]\w*)")
 
 
@@ -53,6 +57,45 @@ class SimilarName:
     def _outside(self, evidence: Evidence, owner: str) -> bool:
         top = owner.partition(".")[0]
         return not evidence.tree.owns(top) or is_stdlib(top)
+
+
+class SaidSuccessor:
+    """Follows a rename that the library itself names in its error, or in a warning that is an error here."""
+
+    name = "said_successor"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the rename; for names of modules in every source, for others on the failing lines."""
+        evidence = Evidence(failure, project)
+        said = _SAID.search(failure.facts.message)
+        frames = failure.facts.frames
+        if said is None or any(matches(evidence)):
+            return
+        old, new = said["old"].rpartition(".")[2], said["new"]
+        lines = failing_lines(evidence)
+        missing = next((m for m in evidence.missing_names if m.name == old and m.distribution), None)
+        edits: dict[str, str] = {}
+        if missing is not None and missing.kind == "module":
+            moves = {missing.qualified: _full(missing.owner, said["old"], new)}
+            texts = {s.path: moved(s.text, moves, guarded=s.path in lines) for s in evidence.tree.sources(old)}
+            edits = {path: text for path, text in texts.items() if text is not None}
+        elif missing is not None or (frames and not frames[-1].in_project):
+            renames = {old: new.rpartition(".")[2]}
+            for path, numbers in lines.items():
+                text = renamed_attributes(evidence.tree.text(path) or "", renames, lines=numbers)
+                if text is not None:
+                    edits[path] = text
+        if edits:
+            yield Proposal(edits, f"the library says: {' '.join(said[0].split())}", 0.85)
+
+
+def _full(owner: str, old: str, new: str) -> str:
+    """Return the full name of a successor, which a message may give with an alias ("np.nan") or without its module."""
+    alias = old.rpartition(".")[0]
+    if alias and new.startswith(alias + "."):
+        return owner + new[len(alias) :]
+    return new if new.startswith(owner.partition(".")[0] + ".") else f"{owner}.{new}"
 
 
 class SimilarKeyword:
