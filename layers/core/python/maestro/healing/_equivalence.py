@@ -13,7 +13,8 @@ behaviour as far as the project's own logic goes:
   (:mod:`maestro.healing._signatures`)
 - an expression replaced by what documentation says instead (:mod:`maestro.healing._rewrites`)
 - with ``tests=True`` also: statements added (given back for inspection), longer waits, copies of shared state, a
-  yielded check called, a mark taken off a fixture
+  yielded check called, a mark taken off a fixture,
+  a field read by the name that the interface's description gives it
 
 Everything else is a :class:`Difference`. Names that the project defines, local variables, constants, operators,
 control flow and the order of statements must stay.
@@ -285,9 +286,19 @@ class Comparer:
             if name in ("ctx", "kind", "type_comment", "type_params"):
                 continue
             reason = self._differs(getattr(old, name, None), getattr(new, name, None))
-            if reason is not None:
+            if reason is not None and not (name == "slice" and self._renamed_field(old, new)):
                 return reason if reason.line else Difference(reason.detail, line(old), old, new)
         return None
+
+    def _renamed_field(self, old: ast.AST, new: ast.AST) -> bool:
+        """Whether a test reads a field by the name that the interface's description gives it now."""
+        match (old, new):
+            case (
+                ast.Subscript(slice=ast.Constant(value=str(a)), ctx=ast.Load()),
+                ast.Subscript(slice=ast.Constant(value=str(b))),
+            ):
+                return self.tests and (a, b) in self.knowledge.fields
+        return False
 
     def _lists(self, old: list[ast.AST], new: list[ast.AST]) -> Difference | None:
         if len(old) != len(new):

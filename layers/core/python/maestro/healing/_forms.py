@@ -31,7 +31,8 @@ class Difference:
 class Knowledge:
     """What is known about names: the project's own, those that are gone, and those that provably still exist.
 
-    ``messages`` are what the failures say; ``asked`` what code outside of the project passed to it in vain.
+    ``messages`` are what the failures say; ``asked`` what code outside of the project passed to it in vain; ``fields``
+    the old and new names of fields that the description of the project's interface renamed.
     """
 
     names: Names
@@ -39,6 +40,7 @@ class Knowledge:
     alive: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
     asked: tuple[Asked, ...] = ()
+    fields: frozenset[tuple[str, str]] = frozenset()
 
 
 def origins(module: ast.Module) -> dict[str, set[str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from maestro.healing import _configuration, _scans
 from maestro.healing._conflicts import settled
 from maestro.healing._equivalence import Comparer
+from maestro.healing._fields import renamed_field
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._listing import orders_listing
 from maestro.healing._names import stdlib_gone
@@ -84,7 +85,8 @@ def knowledge_of(root: Path, *failures: Failure) -> Knowledge:
             alive |= {f"{owner}.{name}" for name in available if isinstance(name, str)}
     said = tuple(f"{failure.facts.message}\n{failure.facts.text}" for failure in failures)
     asked = tuple(filter(None, map(asked_for, failures)))
-    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing), said, asked)
+    fields = frozenset(filter(None, (renamed_field(root, failure) for failure in failures)))
+    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing), said, asked, fields)
 
 
 def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ silent where they have nothing to say; :func:`maestro.healing.candidates.propose
 from maestro.healing.base import Generator
 from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCall, LineMagic
 from maestro.healing.strategies.api_contract_adaptation.dataclass_defaults import DataclassDefault
+from maestro.healing.strategies.api_contract_adaptation.fields import RenamedField
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
@@ -69,6 +70,7 @@ def generators() -> list[Generator]:
         CatalogueKeyword(),
         PatchTarget(),
         DataclassDefault(),
+        RenamedField(),
         SaidSuccessor(),
         SimilarName(),
         SimilarKeyword(),
