@@ -96,3 +96,20 @@ def test_a_magic_is_run_by_its_name_and_arguments(bench: Bench, fail: Fail) -> N
 
     expected = 'shell = get()\nshell.run_line_magic("load_ext", "demo")\nshell.run_line_magic("demo", "")\n'
     assert bench.read("tests/test_demo.py") == expected
+
+
+def test_invalid_escape_sequences_become_raw_strings_of_the_same_value(bench: Bench, fail: Fail) -> None:
+    files = {
+        "demo.py": "import re\nX = re.compile('\\d+')  # digits\nY = '\\n'\n",
+        "other.py": "Z = 'a\\s\\n\u00e9'\n",
+        "right.py": "W = '\\n'\n",
+    }
+    bench.write(files)
+    failure = fail("SyntaxError", "invalid escape sequence '\\d'", file="demo.py", line=2)
+
+    best = next(c for c in bench.propose(failure) if c.generator == "escape_sequences")
+    bench.apply(best)
+
+    assert bench.read("demo.py") == "import re\nX = re.compile(r'\\d+')  # digits\nY = '\\n'\n"
+    assert bench.read("other.py") == "Z = 'a\\\\s\\n\u00e9'\n"
+    assert bench.read("right.py") == files["right.py"]

@@ -40,6 +40,7 @@ from maestro.healing.strategies.environment_healing.variables import (
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
+from maestro.healing.strategies.syntax_repair.escapes import EscapeSequences
 from maestro.healing.strategies.syntax_repair.newer import NewerPython
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
@@ -53,6 +54,7 @@ def generators() -> list[Generator]:
     """Return one of each generator, those that adapt code before those that pin."""
     return [
         SmallSyntax(),
+        EscapeSequences(),
         Python2(),
         ImplicitRelative(),
         ListOfView(),
