@@ -18,10 +18,15 @@ import dataclasses
 import imp
 import inspect
 import logging
+import string
 
 
 def load(name, path):
     return imp.load_source(name, path)
+
+
+def joined(words):
+    return string.join(words, "-")
 
 
 def names(function):
@@ -75,6 +80,13 @@ def test_command():
     assert load(runner, mix_stderr=False)
 
 
+def test_error():
+    with pytest.raises(ValueError) as info:
+        load("", "")
+    assert "empty" in str(info)
+    assert "full" in str(load)
+
+
 def test_yields():
     yield check, int, 1
 
@@ -119,22 +131,26 @@ MUTABLE = broken(
     "ValueError", "mutable default <class 'product.Own'> for field start is not allowed: use default_factory"
 )
 START = 'start: Own = Own("a")'
+INFO = broken("AssertionError", "assert 'empty' in '<ExceptionInfo ValueError() tblen=2>'", frames=())
 CHECK = "yield check, int, 1"
 Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
 RIGHT: dict[str, Edits] = {
     "imp": ("product.py", (IMPORT, LOAD), GONE),
+    "a function that became a method": ("product.py", (('string.join(words, "-")', '"-".join(words)'),), GONE),
     "getargspec": ("product.py", (SPEC,), GONE),
     "yaml": ("tests/test_product.py", (('yaml.load("x: 1")', 'yaml.load("x: 1", Loader=yaml.FullLoader)'),), LOADER),
     "a parameter of the overridden method": ("product.py", ((CALLER, CALLER + ", stacklevel=1"),), WIDER),
     "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
     "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
     "a keyword that is no longer taken": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), REFUSED),
+    "the message of an error": ("tests/test_product.py", (("str(info)", "str(info.value)"),), INFO),
     "a default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), MUTABLE),
     "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
     "a mark on a fixture": ("tests/test_product.py", (("@pytest.mark.slow\n@pytest.fixture", "@pytest.fixture"),), MARKS),
 }  # fmt: skip
 WRONG: dict[str, Edits] = {
     "another argument": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("path", "name"))), GONE),
+    "another order": ("product.py", (('string.join(words, "-")', 'words.join("-")'),), GONE),
     "an argument more": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("path)", "path, 1)"))), GONE),
     "another loader": ("product.py", (IMPORT, (LOAD[0], LOAD[1].replace("SourceFile", "SourcelessFile"))), GONE),
     "fewer of the tuple": ("product.py", ((SPEC[0], SPEC[1].replace("4", "3")),), GONE),
@@ -149,6 +165,8 @@ WRONG: dict[str, Edits] = {
     "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
     "a keyword that nothing refused": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), YIELDS),
     "a keyword of the project's own function": ("tests/test_product.py", (("load(runner, mix_stderr=False)", "load(runner)"),), REFUSED),
+    "the message of an error that nothing asked for": ("tests/test_product.py", (("str(info)", "str(info.value)"),), YIELDS),
+    "another message": ("tests/test_product.py", (('"empty" in str(info)', '"" in str(info.value)'),), INFO),
     "another default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("b"))'),), MUTABLE),
     "a default without its argument": ("product.py", ((START, "start: Own = dataclasses.field(default_factory=Own)"),), MUTABLE),
     "a default that nothing refused": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), GONE),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Bench
 from maestro.healing._rewrites import rewrites
+from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.strategies.api_contract_adaptation.calls import called
 from maestro.healing.strategies.rewriting import without_imports
 from maestro.model import Failure, Frame, Strategy
@@ -96,6 +97,27 @@ def test_what_fails_only_for_some_values_changes_only_where_it_failed(bench: Ben
 
     expected = "import yaml\na = yaml.load('x: 1')\nb = yaml.load('y: 2', Loader=yaml.FullLoader)\n"
     assert bench.read("tests/test_demo.py") == expected
+
+
+def test_the_message_of_an_expected_error_is_read_off_the_error_itself(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "assert 'no' in str(info)\nassert 'yes' in str(other)\n"})
+    said = "assert 'no' in \"<ExceptionInfo ValueError('no') tblen=2>\""
+    failure = diagnose(fail("AssertionError", said), bench.project)
+
+    assert not failure.regression
+    assert Strategy.API_CONTRACT_ADAPTATION in healable(failure, bench.project)
+    bench.apply(bench.propose(failure, strategies=API)[0])
+    assert bench.read("tests/test_demo.py") == "assert 'no' in str(info.value)\nassert 'yes' in str(other)\n"
+
+
+def test_the_message_of_an_exception_is_its_argument(bench: Bench, fail: Fail) -> None:
+    bench.write({"tests/test_demo.py": "assert error.message == 'no'\n"})
+    failure = fail(
+        "AttributeError", "'ValueError' object has no attribute 'message'",
+        attributes={"name": "message", "owner": "ValueError", "owner_kind": "instance", "owner_bases": ["Exception"]},
+    )  # fmt: skip
+    bench.apply(bench.propose(failure, strategies=API)[0])
+    assert bench.read("tests/test_demo.py") == "assert error.args[0] == 'no'\n"
 
 
 LOGGER = """\

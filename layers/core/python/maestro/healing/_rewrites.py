@@ -9,6 +9,7 @@ the second one says, and nothing else: the gate matches both sides anew.
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from importlib.resources import files
 
 from maestro.healing._forms import dotted
 
+_NUMBERED = re.compile(r"_\d\.")  # an attribute of what a number stands for
 Bound = ast.AST | list[ast.AST]
 Resolve = Callable[[str], set[str]]
 
@@ -103,7 +105,7 @@ def _match(pattern: ast.AST, node: ast.AST, resolve: Resolve, found: dict[str, B
     if number:
         return not isinstance(node, ast.Starred) and ast.dump(found.setdefault(number, node)) == ast.dump(node)  # type: ignore[arg-type]  # one node, no list
     name = dotted(pattern)
-    if name is not None and not name.startswith("_0."):
+    if name is not None and not _NUMBERED.match(name):
         written = dotted(node)
         return written is not None and resolve(written) == {name}
     if type(pattern) is not type(node):

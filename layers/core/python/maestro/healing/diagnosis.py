@@ -57,6 +57,8 @@ _CALLED_WRONGLY = re.compile(
     r"expected (at (most|least) |exactly )?\d+ argument"
 )
 _NEWER_PYTHON = re.compile(r"invalid mode: '\w*U|no current event loop|exceptions must derive from BaseException")
+# What str() gives of pytest's record of an error since pytest 5: the comparison never saw the product's message.
+_EXCEPTION_INFO = re.compile(r"<ExceptionInfo \w+")
 _WARNINGS = frozenset({"DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"})
 _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "DistributionNotFound"})
 _RAISES = re.compile(r"^raise\b")
@@ -123,7 +125,8 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
         return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
-    if is_assertion(facts) and facts.phase not in (Phase.COLLECT, Phase.SESSION):  # there it is the tool that says no
+    tool = facts.phase in (Phase.COLLECT, Phase.SESSION) or _EXCEPTION_INFO.search(facts.message)
+    if is_assertion(facts) and not tool:  # else it is the tool that says no
         return _ENVIRONMENTAL
     if _short(facts.exception) in _SYNTAX:
         return frozenset({Strategy.SYNTAX_REPAIR, Strategy.DEPENDENCY_FIX, Strategy.API_CONTRACT_ADAPTATION})
@@ -221,7 +224,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     if _time_bound(failure, project) or _misses_project(facts, project):
         return None
     if is_assertion(facts):
-        return _asserted(facts, project, failure, changes)
+        return None if _EXCEPTION_INFO.search(facts.message) else _asserted(facts, project, failure, changes)
     return _raised(facts, project)
 
 
