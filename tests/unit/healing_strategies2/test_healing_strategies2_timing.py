@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from maestro.healing.strategies.timing_adjustment.waits import SlowMachine, StatedSpan
+from maestro.healing.strategies.timing_adjustment.waits import ShortWait, SlowMachine, StatedSpan
 from maestro.model import Frame
 
 CACHE = """\
@@ -120,3 +120,142 @@ def test_what_fails_on_a_busy_machine_waits_longer(bench: Any, failing: Callable
 def test_a_change_that_is_more_than_a_longer_wait_is_refused(bench: Any, old: str, new: str) -> None:
     bench.write(project(CACHE))
     assert bench.rules({"tests/test_time.py": CACHE.replace(old, new, 1)})
+
+
+@pytest.mark.parametrize(
+    ("product", "old", "new"),
+    [
+        ("class Cache:\n    def __init__(self, size, max_age):\n        pass\n", "size=3, max_age_seconds=0.01", "3, .01"),
+        ("class Cache:\n    pass\n", "max_age_seconds=0.01", "max_age_seconds=TTL"),
+        ("class Cache:\n    pass\n", "max_age_seconds=0.01", "ttl=timedelta(milliseconds=10)"),
+    ],
+    ids=["by the product's parameter", "a constant", "a timedelta"],
+)  # fmt: skip
+def test_a_span_is_stated_in_several_ways(
+    bench: Any, failing: Callable[..., Any], product: str, old: str, new: str
+) -> None:
+    text = CACHE.replace(old, new).replace("from time", "TTL = 0.01\n\n    from time")
+    bench.write({**project(text), "shop/cache.py": product})
+
+    (both,) = bench.propose(StatedSpan(), failing("AssertionError", "no", TEST))
+
+    assert (bench.applied(both) / "tests/test_time.py").read_text().count("sleep(0.02)  # it waits for 0.01 s") == 2
+    assert bench.findings(both) == []
+
+
+def test_the_span_of_a_fixture_or_of_work_in_the_background_counts(bench: Any, failing: Callable[..., Any]) -> None:
+    background = """\
+        import threading
+        import time
+
+        from shop.cache import run
+
+
+        def test_background():
+            done = []
+
+            def work():
+                time.sleep(0.2)
+                done.append(1)
+
+            thread = run(work)
+            thread.join(0.05)
+            assert done == [1]
+    """
+    bench.write(project(background))
+
+    (candidate,) = bench.propose(StatedSpan(), failing("AssertionError", "no", "tests/test_time.py::test_background"))
+
+    text = (bench.applied(candidate) / "tests/test_time.py").read_text()
+    assert "thread.join(0.4)  # it waits for 0.2 s to be over" in text
+    assert "time.sleep(0.2)\n" in text
+    assert bench.findings(candidate) == []
+
+
+CHILD = """\
+    import subprocess
+    import sys
+
+
+    def test_child():
+        program = '''
+        import time
+        for number in range(3):
+            print(number, flush=True)
+            time.sleep(0.5)
+        '''
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True)
+        assert told.stdout.split() == [b"0", b"1", b"2"]
+"""
+
+
+def test_the_sleeps_of_a_program_in_a_string_become_longer_with_the_others(
+    bench: Any, failing: Callable[..., Any]
+) -> None:
+    bench.write(project(CHILD))
+    told = {"verdict": "random", "stress": [{"name": "again"}]}
+
+    candidates = bench.propose(
+        SlowMachine(), failing("AssertionError", "no", "tests/test_time.py::test_child", diagnosis=told)
+    )
+
+    texts = [(bench.applied(c) / "tests/test_time.py").read_text() for c in candidates]
+    assert [f"time.sleep({n})\n" in text for n, text in zip("125", texts, strict=True)] == [True] * 3
+    assert all(bench.findings(c) == [] for c in candidates)
+
+
+EVENT = """\
+    import time
+
+    from shop.jobs import start
+
+
+    def test_event():
+        job = start(3)
+        time.sleep(0.01)
+        assert job.done
+"""
+EVENT_TEST = "tests/test_time.py::test_event"
+
+
+def event(failing: Callable[..., Any], exception: str = "AssertionError", line: int = 9, **more: Any) -> Any:
+    frames = (Frame("tests/test_time.py", line, "test_event", in_project=True),)
+    return failing(exception, "no", EVENT_TEST, frames=frames, **more)
+
+
+@pytest.mark.parametrize("wait", ["time.sleep(0.01)", "job.thread.join(0.01)", "job.wait(timeout=0.01)"])
+def test_a_tiny_wait_for_something_elsewhere_becomes_longer_as_a_workaround(
+    bench: Any, failing: Callable[..., Any], wait: str
+) -> None:
+    bench.write(project(EVENT.replace("time.sleep(0.01)", wait)))
+
+    (candidate,) = bench.propose(ShortWait(), event(failing))
+
+    assert candidate.workaround
+    assert "0.1)  # what it waits for" in (bench.applied(candidate) / "tests/test_time.py").read_text()
+    assert bench.findings(candidate) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("sleep(0.01)", "sleep(0.5)"),
+        ("start(3)", "start(3, ttl=1)"),
+        ("start(3)", "start(3, 0.005)"),
+        ("start(3)", "start(time.monotonic())"),
+        ("assert job.done", "with pytest.raises(TimeoutError):\n            assert job.done"),
+    ],
+    ids=["a real wait", "a span", "perhaps a span", "a clock", "a timeout is tested"],
+)
+def test_a_wait_that_may_be_what_is_tested_stays(bench: Any, failing: Callable[..., Any], old: str, new: str) -> None:
+    bench.write(project(EVENT.replace(old, new)))
+    assert bench.propose(ShortWait(), event(failing)) == []
+
+
+def test_an_error_of_the_product_or_an_earlier_line_is_no_matter_of_waiting(
+    bench: Any, failing: Callable[..., Any]
+) -> None:
+    bench.write(project(EVENT))
+    assert bench.propose(ShortWait(), event(failing, "ValueError")) == []
+    assert bench.propose(ShortWait(), event(failing, line=7)) == []
+    assert bench.propose(ShortWait(), event(failing, diagnosis={"verdict": "order"})) == []

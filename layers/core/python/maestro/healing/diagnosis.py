@@ -43,7 +43,9 @@ _ENVIRONMENT_ERRORS = frozenset(
 )
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _TIME_WORDS = re.compile(
-    r"\b(sleep|timeout|perf_counter|monotonic|wait_for|time\.time|Timer|deadline)\w*\s*\(|timeout", re.IGNORECASE
+    r"\b(sleep|timeout|perf_counter|monotonic|wait_for|time\.time|Timer|deadline)\w*\s*\(|timeout|"
+    r"\.(wait|join)\(0?\.\d",
+    re.IGNORECASE,
 )
 _TIME_ERRORS = re.compile(r"Time(d)?_?out", re.IGNORECASE)
 _NETWORK = re.compile(
