@@ -125,7 +125,7 @@ def test_a_change_that_is_more_than_a_longer_wait_is_refused(bench: Any, old: st
 @pytest.mark.parametrize(
     ("product", "old", "new"),
     [
-        ("class Cache:\n    def __init__(self, size, max_age):\n        pass\n", "size=3, max_age_seconds=0.01", "3, .01"),
+        ("class Cache:\n    def __init__(self, n, max_age):\n        ...\n", "size=3, max_age_seconds=0.01", "3, .01"),
         ("class Cache:\n    pass\n", "max_age_seconds=0.01", "max_age_seconds=TTL"),
         ("class Cache:\n    pass\n", "max_age_seconds=0.01", "ttl=timedelta(milliseconds=10)"),
     ],
