@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +12,6 @@ from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.feedback import Record
 from maestro.healing.sourcetree import Role, SourceTree, covered, diff
 from maestro.healing.strategies import generators
-from maestro.healing.strategies.data import table
 from maestro.model import Candidate, Failure, MaestroError, Strategy
 
 _LOG = logging.getLogger(__name__)
@@ -49,15 +48,14 @@ def proposed(
     strategies: Collection[Strategy] | None = None,
     limit: int = 8,
     using: Iterable[Generator] | None = None,
-    priors: Mapping[str, Mapping[str, int]] | None = None,
     said: Record | None = None,
 ) -> Proposed:
-    """Like :func:`propose`, with the notes, and with other generators or statistics where they are given.
+    """Like :func:`propose`, with the notes, and with other generators where they are given.
 
-    ``said`` is what people said of earlier repairs (see :func:`maestro.healing.feedback.weighed`).
+    ``said`` is what people said of earlier repairs (see :func:`maestro.healing.feedback.weighed`): it moves the prior
+    of a generator's candidates, and so their order.
     """
     tree = SourceTree(project.root, project.test_paths)
-    statistics = table("priors") if priors is None else priors
     told = said or {}
     found: dict[str, Candidate] = {}
     notes: list[str] = []
@@ -68,9 +66,7 @@ def proposed(
             continue
         try:
             for proposal in generator.propose(failure, project):
-                candidate = _candidate(
-                    generator, proposal, project, tree, statistics=statistics, said=told, notes=notes
-                )
+                candidate = _candidate(generator, proposal, project, tree, said=told, notes=notes)
                 if candidate is None:
                     continue
                 known = found.get(candidate.patch)
@@ -88,7 +84,6 @@ def _candidate(
     project: Project,
     tree: SourceTree,
     *,
-    statistics: Mapping[str, Mapping[str, int]],
     said: Record,
     notes: list[str],
 ) -> Candidate | None:
@@ -99,16 +94,14 @@ def _candidate(
     patch = diff(tree, proposal.edits)
     if not patch or len(patch) > _MAX_PATCH:
         return None
-    counts = statistics.get(generator.name, {})
     right, wrong = said.get(f"{generator.strategy}/{generator.name}", (0.0, 0.0))
-    prior = combined(proposal.prior, counts.get("right", 0) + right, counts.get("tried", 0) + right + wrong)
     return Candidate(
         id=hashlib.sha256(patch.encode()).hexdigest()[:16],
         strategy=generator.strategy,
         generator=generator.name,
         summary=proposal.summary,
         patch=patch,
-        prior=prior,
+        prior=combined(proposal.prior, right, right + wrong),
         workaround=proposal.workaround,
         touches_product=any(tree.role(path) is Role.PRODUCT for path in proposal.edits),
     )
