@@ -281,6 +281,16 @@ def test_an_error_that_asks_for_what_is_stated_and_not_installed_is_no_regressio
     assert diagnose(said, dataclasses.replace(installed, facts=facts)).regression
 
 
+def test_an_error_out_of_a_library_s_compiled_code_is_no_regression(tmp_path: Path) -> None:
+    text = "from cryptography import load\n\n\ndef total(key):\n    return load(key)\n\n\ndef other(key):\n    return int(key)\n"
+    project = lay(tmp_path, {"shop/cart.py": text})
+    known = dataclasses.replace(project, facts=EnvironmentFacts("h", "3.12", {}, {"cryptography": "cryptography"}))
+    loading = Frame("shop/cart.py", 5, "total", in_project=True, code="return load(key)")
+    own = Frame("shop/cart.py", 9, "other", in_project=True, code="return int(key)")
+    assert not diagnose(of("ValueError", TEST, loading), known).regression
+    assert diagnose(of("ValueError", TEST, own), known).regression
+
+
 def test_an_error_of_a_library_that_the_product_raises_itself_is_a_regression(project: Project) -> None:
     raising = dataclasses.replace(PRODUCT, code="raise ParserError(rows)")
     assert diagnose(of("pandas.errors.ParserError", TEST, raising), project).regression

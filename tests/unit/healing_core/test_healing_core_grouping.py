@@ -341,6 +341,24 @@ def test_an_error_that_was_logged_while_an_assertion_failed_is_its_cause() -> No
     ]
 
 
+def test_the_very_same_long_message_in_two_tests_is_one_cause() -> None:
+    said = "EC private key is not encoded properly: private key value is too short"
+
+    def met(name: str, message: str) -> CaseResult:
+        return failed(f"test_t.py::{name}", "ValueError", message, frames=[own("test_t.py", 4, name)])
+
+    assert len(signatures(met("test_a", said), met("test_b", said), met("test_c", said + "!"))) == 2
+    assert len(signatures(met("test_a", "bad value"), met("test_b", "bad value"))) == 2
+
+
+def test_one_undefined_name_of_one_file_is_one_cause() -> None:
+    missing = [
+        failed(f"t.py::test_{n}", "NameError", "name 'test_dir' is not defined", frames=[own("t.py", n, f"test_{n}")], name="test_dir")
+        for n in range(3)
+    ]  # fmt: skip
+    assert len(signatures(*missing)) == 1
+
+
 def test_generated_source_is_grouped_by_who_made_it_and_what_is_wrong() -> None:
     frames = [own("tests/test_t.py", 1, "test_x"), own("mako/template.py", 400, "_compile")]
     results = [

@@ -1,8 +1,9 @@
 """Which groups of failures share a cause although no fact of theirs says so: by the product's functions that they run.
 
 A failed assertion, and an error that comes up in a test itself, say nothing of their cause. Where it is known what
-passing tests enter too, two things do, and the first of these three without it:
+passing tests enter too, four things do, the first two of them also without that:
 
+- It saw the very same error, in words too many to be chance, as others did.
 - While the test ran, the error that other tests saw was logged: something between the product and the test caught it.
 - The test enters a function of the product out of which other tests saw an error come, and no passing test enters it:
   the error was swallowed on its way to this test.
@@ -22,6 +23,7 @@ from maestro.model import CaseResult, Facts, Phase
 Members = Sequence[tuple[CaseResult, Facts]]
 # The last line of a traceback in a log.
 _LOGGED = re.compile(r"(?m)^([A-Za-z_][\w.]*(?:Error|Exception|Warning|NotFound|Invalid\w*)): ([^\n]+)$")
+_TELLING = 40  # characters of a message that two causes hardly share
 _ABSORBING = 2  # an error that fewer tests show may be as much the other's consequence as its cause
 
 
@@ -31,6 +33,7 @@ def joined(groups: Mapping[str, Members], everything: Sequence[CaseResult]) -> d
     homes = {key: key for key in groups}
     silent = {key: members for key, members in groups.items() if _says_nothing(key, members)}
     _join_logged(homes, groups, silent)
+    _join_alike(homes, groups, silent)
     if not passed:
         return homes
     weak = {key: _alone(members, passed) for key, members in silent.items() if homes[key] == key}
@@ -60,6 +63,19 @@ def _join_logged(homes: dict[str, str], groups: Mapping[str, Members], silent: M
     for key, members in silent.items():
         common = set.intersection(*({_said(*error) for error in _LOGGED.findall(facts.text)} for _, facts in members))
         homes[key] = next((said[error] for error in sorted(common) if error in said), key)
+
+
+def _join_alike(homes: dict[str, str], groups: Mapping[str, Members], silent: Mapping[str, Members]) -> None:
+    """Give an error that came up in a test to the largest group with the very same, long enough, words."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for key, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        facts = members[0][1]
+        if key.startswith("error:") and len(facts.message) >= _TELLING:
+            alike.setdefault((facts.exception, facts.message), []).append(key)
+    for largest, *others in alike.values():
+        homes.update(
+            {key: largest for key in others if key in silent and homes[key] == key and homes[largest] == largest}
+        )
 
 
 def _said(exception: str, message: str) -> str:

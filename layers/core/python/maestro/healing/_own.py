@@ -118,6 +118,28 @@ def computes(project: Project, file: str, line: int) -> bool:
     return bool((called - BUILTIN_ATTRIBUTES - BUILTINS - _AMBIGUOUS) & project_names(project.root).defined)
 
 
+def calls_library(project: Project, file: str, line: int) -> bool:
+    """Whether the statement at a line calls what its module imports from an installed distribution."""
+    path = project.root / file
+    inside = path.resolve().is_relative_to(project.root.resolve())
+    module = parse(_text(path)) if inside and path.suffix == ".py" else None
+    if module is None:
+        return False
+    imported = {
+        alias.asname or top(alias.name): node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
+        for alias in node.names
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            called = next((n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)), "")
+            source = top(imported.get(called, ""))
+            if source in project.facts.modules and not owns(project, source):
+                return True
+    return False
+
+
 def asks_for_missing(project: Project, message: str) -> bool:
     """Whether an error asks for something that the project's metadata name and that is not installed."""
     stated = "\n".join(

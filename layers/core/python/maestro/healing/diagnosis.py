@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from maestro.healing import _names, swaps
-from maestro.healing._own import asks_for_missing, computes, lost, own, owns, top
+from maestro.healing._own import asks_for_missing, calls_library, computes, lost, own, owns, top
 from maestro.healing._programs import missing_program, said
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
 from maestro.healing._trees import is_test_file, parse
@@ -294,8 +294,8 @@ def _raised_inside(facts: Facts, project: Project) -> str | None:
     if asks_for_missing(project, facts.message):
         return None
     foreign = top(facts.exception) in project.facts.modules and not owns(project, top(facts.exception))
-    if foreign and last.code and not _RAISES.match(last.code):
-        return None  # an error of a library that this line does not raise comes out of its compiled code
+    if last.code and not _RAISES.match(last.code) and (foreign or calls_library(project, last.file, last.line)):
+        return None  # an error that this line does not raise, of a library that it calls: of its compiled code
     return f"product code raised {facts.exception} in {frames[0].function} ({frames[0].file}:{frames[0].line})"
 
 

@@ -143,6 +143,9 @@ def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per 
         return _Cause(
             f"hook:{get['hook']}:{argument}", f"the hook `{get['hook']}` has no argument `{argument}` any more"
         )
+    frame = innermost_in_project(facts)
+    if kind == "NameError" and name and frame is not None:
+        return _Cause(f"name:{frame.file}:{name}", f"`{name}` is not defined{where}")
     if kind == "AttributeError" and name:
         if _UNITTEST_NAME.match(name) and get.get("owner_kind") != "module":
             return _Cause(f"attribute:unittest.TestCase.{name}", f"`unittest.TestCase` no longer has `{name}`")
