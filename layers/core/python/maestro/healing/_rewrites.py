@@ -155,11 +155,58 @@ def replaced(
     old: ast.AST, new: ast.AST, before: Resolve, after: Resolve
 ) -> Iterator[tuple[Rewrite, list[tuple[Bound, Bound]]]]:
     """Yield each documented replacement that turns ``old`` into ``new``, with the pairs that must still be the same."""
-    for rewrite in rewrites():
+    for rewrite in _possible(old, before):
         first = match(rewrite.old, old, before)
         second = match(rewrite.new, new, after) if first is not None else None
         if first is not None and second is not None and second.keys() <= first.keys():
             yield rewrite, [(first[key], second[key]) for key in second]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Where to look for the pattern of an expression: positions in ``rewrites()``."""
+
+    names: dict[str, list[int]]  # by the full name of what it is
+    calls: dict[str, list[int]]  # by the full name of what it calls
+    methods: dict[str, list[int]]  # by the attribute that it calls
+    kinds: dict[type[ast.AST], list[int]]  # all others, by the kind of the expression
+
+
+@cache
+def _index() -> _Index:
+    index = _Index({}, {}, {}, {})
+    for place, rewrite in enumerate(rewrites()):
+        old = rewrite.old
+        if _full(old):
+            index.names.setdefault(_full(old), []).append(place)
+        elif isinstance(old, ast.Call) and _full(old.func):
+            index.calls.setdefault(_full(old.func), []).append(place)
+        elif isinstance(old, ast.Call) and isinstance(old.func, ast.Attribute):
+            index.methods.setdefault(old.func.attr, []).append(place)
+        else:
+            index.kinds.setdefault(type(old), []).append(place)
+    return index
+
+
+def _full(pattern: ast.AST) -> str:
+    """Return the full name that a pattern is, or "" where it is none."""
+    name = dotted(pattern)
+    return "" if name is None or _number(pattern) or name.startswith("_0.") else name
+
+
+def _possible(node: ast.AST, resolve: Resolve) -> Iterator[Rewrite]:
+    """Yield the rewrites that may match an expression, in their order: a full name is looked up, not tried."""
+    index = _index()
+    found = list(index.kinds.get(type(node), ()))
+    written = dotted(node.func if isinstance(node, ast.Call) else node)
+    if written is not None:
+        table = index.calls if isinstance(node, ast.Call) else index.names
+        for name in resolve(written):
+            found += table.get(name, ())
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        found += index.methods.get(node.func.attr, ())
+    known = rewrites()
+    yield from (known[place] for place in sorted(found))
 
 
 def method_of(rewrite: Rewrite) -> str:

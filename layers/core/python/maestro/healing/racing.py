@@ -10,7 +10,7 @@ from pathlib import Path
 
 from maestro.healing import proof
 from maestro.healing.judge import LAST_RESORTS, Policy, green_tests, preference
-from maestro.model import Candidate, CaseResult, Failure, Trial, TrialStatus
+from maestro.model import Candidate, CaseResult, Failure, Strategy, Trial, TrialStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,17 @@ def proven(  # noqa: PLR0917 - as judge
     green = green_tests(failure, candidate, trial)
     if candidate.generator in LAST_RESORTS or set(green) != set(failure.tests):
         return None
+    # Where an expectation changes, its origin is held against the tests that the trial made green.
+    asked = {**proof.STATIC_GATES, **proof.RUN_GATES} if _updates(candidate) else proof.RUN_GATES
     gates = proof.prove(
-        failure, candidate, trial, baseline, before, after, tests=green, flaky=policy.flaky, history=policy.history,
-        gates=proof.RUN_GATES,
+        failure, candidate, trial, baseline, before, after, tests=green, protect=policy.protect, allow=policy.allow,
+        flaky=policy.flaky, history=policy.history, gates=asked,
     )  # fmt: skip
     return Proven(candidate, left(trial)) if all(gate.passed for gate in gates.values()) else None
+
+
+def _updates(candidate: Candidate) -> bool:
+    return candidate.strategy is Strategy.ASSERTION_UPDATE
 
 
 def costly(  # noqa: PLR0917 - as judge
