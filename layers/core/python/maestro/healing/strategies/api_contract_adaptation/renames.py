@@ -102,8 +102,10 @@ def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]
         text = source.text
         used = {old: new for old, new in moves.items() if _mentions(text, old)}
         if used:
-            force = source.path in lines and not _unguarded_change(text, used)
-            text = moved(text, used, guarded=force) or text
+            changed = moved(text, used)
+            if changed is None and source.path in lines:  # all its uses are guarded, and one failed all the same
+                changed = moved(text, used, guarded=True)
+            text = changed or text
             text = without_imports(text, gone) or text if text != source.text else text
         if any(name in text for name in everywhere):
             text = renamed_attributes(text, everywhere) or text
@@ -118,10 +120,6 @@ def _mentions(text: str, qualified: str) -> bool:
     """Whether a source may use a qualified name: it has the name, and the module that it came from."""
     module, _, name = qualified.rpartition(".")
     return name in text and module.partition(".")[0] in text and module.rpartition(".")[2] in text
-
-
-def _unguarded_change(text: str, used: Mapping[str, str]) -> bool:
-    return moved(text, used) is not None
 
 
 def failing_lines(evidence: Evidence) -> dict[str, set[int]]:
