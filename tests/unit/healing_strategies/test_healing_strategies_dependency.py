@@ -339,3 +339,29 @@ def test_a_pin_does_not_go_back_to_what_the_project_never_knew(bench: Bench, fai
     pins = [c for c in bench.propose(failure) if c.generator == "version_pin"]
     assert pins
     assert not any("widgets<2:" in c.summary for c in pins)
+
+
+PLUGIN_ERROR = (
+    "Traceback (most recent call last):\n"
+    '  File "/x/site-packages/_pytest/main.py", line 9, in wrap_session\n'
+    '  File "/x/site-packages/pytest_widgets.py", line 9, in pytest_runtest_setup\n'
+    '  File "/x/site-packages/pluggy/_manager.py", line 9, in _hookexec\n'
+    "AttributeError: 'CallSpec2' object has no attribute 'funcargs'\n"
+)
+
+
+def test_a_plugin_whose_own_code_breaks_gets_the_pytest_of_its_time(bench: Bench, fail: Fail) -> None:
+    pinned(bench, "pytest==9.2.0", "pytest-widgets==1.0")
+    bench.modules = {"pytest_widgets": "pytest-widgets", "_pytest": "pytest", "pluggy": "pluggy"}
+    message = "'CallSpec2' object has no attribute 'funcargs'"
+    failure = fail("AttributeError", message, tests=("<session>",), frames=(), text=PLUGIN_ERROR)
+    candidates = bench.propose(failure, strategies=DEPENDENCY)
+    bench.apply(candidates[0])
+    assert installs(bench)[0] == "pytest<9.2"
+    assert candidates[0].workaround
+
+
+def test_a_name_that_a_plugin_adds_to_pytest(bench: Bench, fail: Fail) -> None:
+    failure = fail("AttributeError", "module 'pytest' has no attribute 'lazy_fixture'")
+    bench.apply(bench.propose(failure, strategies=DEPENDENCY)[0])
+    assert installs(bench) == ["pytest", "pytest-lazy-fixture"]

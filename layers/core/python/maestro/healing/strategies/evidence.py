@@ -27,6 +27,8 @@ _OBJECT_ATTRIBUTE = re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"
 _TYPE_ATTRIBUTE = re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
 _KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument ['\"](\w+)['\"]")
 _FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
+_INSTALLED_FILE = re.compile(r"site-packages/(\w+)(?:\.py|/)")
+_TOOLS = frozenset({"", "pytest", "pluggy"})  # what calls everything else
 _FILE_LINE = re.compile(r"File \"([^\"\n]+)\", line (\d+)")
 _HOOK = re.compile(
     r"Plugin ['\"](?P<plugin>[^'\"\n]+)['\"]"
@@ -195,7 +197,11 @@ class Evidence:
     def raised_in(self) -> str:
         """The distribution in whose code the error was raised; "" where that is the project, Python, or not known."""
         frames = [frame for frame in self.facts.frames if frame.in_project or frame.distribution]
-        return canonical(frames[-1].distribution) if frames and not frames[-1].in_project else ""
+        if frames:
+            return "" if frames[-1].in_project else canonical(frames[-1].distribution)
+        named = [self.modules.get(module, "") for module in _INSTALLED_FILE.findall(self.text)]
+        blamed = [canonical(name) for name in named if canonical(name) not in _TOOLS]
+        return blamed[-1] if blamed else ""
 
     @cached_property
     def missing_fixture(self) -> str:

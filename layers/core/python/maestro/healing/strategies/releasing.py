@@ -44,6 +44,11 @@ def _last_change(evidence: Evidence) -> datetime | None:
     return max((day for day in days if day < now), default=None)
 
 
+def born(python: tuple[int, int]) -> datetime:
+    """Return when an interpreter was released: since 3.9 each October."""
+    return datetime(2011 + python[1], 10, 8, tzinfo=UTC)
+
+
 def bound_after(known: Sequence[Release], when: datetime, python: tuple[int, int] | None = None) -> Version | None:
     """Return the exclusive bound that leaves the releases uploaded until ``when``.
 

@@ -22,7 +22,7 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import excludes_python, supported_pythons
 from maestro.healing.strategies.names import canonical, is_stdlib
-from maestro.healing.strategies.releasing import bound_after, parsed, ready, release_date
+from maestro.healing.strategies.releasing import born, bound_after, parsed, ready, release_date
 from maestro.model import Failure, Strategy
 
 # The last interpreters before each wave of removals, with the day of their first release.
@@ -120,7 +120,7 @@ def _times(evidence: Evidence, when: datetime) -> Iterator[_Time]:
     if interpreter_is_the_cause(evidence):
         yield from _older(evidence, when)
         return
-    here = max(when, _born(evidence.python)) + _SETTLED
+    here = max(when, born(evidence.python)) + _SETTLED
     yield _Time(evidence.python, here, here)
     if when + _SETTLED < here:
         yield _Time(evidence.python, when + _SETTLED, here)
@@ -139,11 +139,6 @@ def _older(evidence: Evidence, when: datetime) -> Iterator[_Time]:
     fitting = [entry for entry in older if entry[1] <= when + _SETTLED / 2 or entry[0] in declared]
     python, born = (fitting or older[:1])[-1]
     yield _Time(python, max(when, born) + _SETTLED, max(when, born) + _SETTLED)
-
-
-def _born(python: tuple[int, int]) -> datetime:
-    """Return when an interpreter was released: since 3.9 each October."""
-    return datetime(2011 + python[1], 10, 8, tzinfo=UTC)
 
 
 def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requirement | None:

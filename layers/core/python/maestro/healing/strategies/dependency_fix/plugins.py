@@ -57,6 +57,9 @@ def asked(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
     if fixture and not _defined(evidence, fixture):
         for line in data["fixtures"].get(fixture, ()):
             yield [line], f"the fixture {fixture}"
+    for name in evidence.missing_names:
+        for line in data["attributes"].get(name.name, ()) if name.owner == "pytest" else ():
+            yield [line], f"pytest.{name.name}"
     found = _OPTIONS.search(evidence.text)
     if found:
         options = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
@@ -67,10 +70,14 @@ def asked(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
         for line in data["markers"].get(pair[0] or pair[1], ()):
             yield [line], f"the marker {pair[0] or pair[1]}"
     if _ASYNC.search(evidence.text):
-        source = "\n".join(evidence.tree.text(f) or "" for f in _files(evidence))
-        for marker in ("asyncio", "trio", "anyio", "gen_test"):
-            if f"mark.{marker}" in source:
-                yield [data["markers"][marker][0]], f"the marker {marker} of the asynchronous tests"
+        yield from _asynchronous(evidence)
+
+
+def _asynchronous(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
+    source = "\n".join(evidence.tree.text(f) or "" for f in _files(evidence))
+    for marker in ("asyncio", "trio", "anyio", "gen_test"):
+        if f"mark.{marker}" in source:
+            yield [table("pytest_plugins")["markers"][marker][0]], f"the marker {marker} of the asynchronous tests"
 
 
 def _files(evidence: Evidence) -> list[str]:

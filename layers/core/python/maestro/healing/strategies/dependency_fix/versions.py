@@ -16,12 +16,13 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import stated_requirement
 from maestro.healing.strategies.names import canonical, is_stdlib
-from maestro.healing.strategies.releasing import bound_after, next_bound, parsed, ready, release_date
+from maestro.healing.strategies.releasing import born, bound_after, next_bound, parsed, ready, release_date
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
 _NEVER = frozenset({"", "python", "pip", "setuptools", "wheel"})
 _PINS = 6
+_SETTLED = timedelta(days=365)  # a plugin mostly runs in what came out this long after it
 _OUTDATED = timedelta(days=2 * 365)  # what had a successor for so long was not what the project was made for
 _DEFAULT_AGE = timedelta(days=6 * 365)
 
@@ -38,6 +39,7 @@ class VersionPin:
             return
         evidence = Evidence(failure, project)
         yield from _upgrades(evidence)
+        yield from _tool_of_plugin(evidence)
         if interpreter_is_the_cause(evidence):
             return
         blamed = suspects(evidence)[:2]
@@ -222,6 +224,28 @@ def _as_declared(evidence: Evidence, blamed: Sequence[str]) -> Iterator[Proposal
         edits = environment.replace(evidence.project, evidence.tree, changed)
         lines = ", ".join(map(str, changed))
         yield Proposal(edits, f"pin {lines}: the range that the project itself declares", 0.55, workaround=True)
+
+
+def _tool_of_plugin(evidence: Evidence) -> Iterator[Proposal]:
+    """Yield the pytest of the time of a plugin whose own code no longer runs in the pytest at hand."""
+    plugin = evidence.raised_in
+    if not plugin.startswith("pytest-"):
+        return
+    try:
+        plugins, tools = (releases(name, evidence.project.network) for name in (plugin, "pytest"))
+    except IndexUnavailableError:
+        return
+    version, tool = _installed(evidence, plugin, plugins), _installed(evidence, "pytest", tools)
+    made = next((r.uploaded for r in plugins if r.version == version), None)
+    if made is None or tool is None:
+        return
+    bound = bound_after(tools, max(made, born(evidence.python)) + _SETTLED, evidence.python)
+    if bound is None or bound > tool:
+        return
+    changed = resolved(evidence.project, evidence.python, [Requirement(f"pytest<{bound}")])
+    edits = environment.replace(evidence.project, evidence.tree, changed)
+    lines = ", ".join(map(str, changed))
+    yield Proposal(edits, f"pin {lines}: the pytest that {plugin} {version} was made for", 0.5, workaround=True)
 
 
 def _upgrades(evidence: Evidence) -> Iterator[Proposal]:
