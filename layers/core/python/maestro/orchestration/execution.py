@@ -49,7 +49,7 @@ from maestro.orchestration.orders import (
     summary,
 )
 from maestro.orchestration.transfer import Transfer
-from maestro.orchestration.trials import MARGIN_SECONDS, Bench, Racer, Stopwatch
+from maestro.orchestration.trials import MARGIN_SECONDS, Bench, Known, Racer, Stopwatch
 from maestro.registry import (
     BundleError,
     Environment,
@@ -221,13 +221,18 @@ class Sandbox:
             if suite is None:
                 detail = f"with the patch there is no suite {order.suite!r} any more"
                 return Trial(candidate=order.candidate, status=TrialStatus.NOT_APPLICABLE, detail=detail)
-            try:
-                with watch.at("environment"):
-                    environment = self._environment(suite, workspace.source, order.archive)
-            except EnvironmentBuildError as error:
-                return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
-            bench = Bench(order, suite, self._adapter(suite), environment, workspace.source, deadline, racer, watch)
+            known = Known(order, self.transfer)
             with self._tree(order.origin or order.source) as before:
+                done = known.useless(racer, before, workspace.source)
+                if done is not None:
+                    return done
+                try:
+                    with watch.at("environment"):
+                        environment = self._environment(suite, workspace.source, order.archive)
+                except EnvironmentBuildError as error:
+                    return Trial(candidate=order.candidate, status=TrialStatus.ENVIRONMENT_FAILED, detail=str(error))
+                adapter = self._adapter(suite)
+                bench = Bench(order, suite, adapter, environment, workspace.source, deadline, racer, watch, known)
                 return bench.prove(before)
 
     def _adapter(self, suite: Suite) -> Adapter:

@@ -33,7 +33,7 @@ from maestro.model import (
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.inquiring import Inquiry
 from maestro.orchestration.naming import pass_key, repair_id
-from maestro.orchestration.orders import URL_SECONDS, Desk, Race, TrialOrder
+from maestro.orchestration.orders import URL_SECONDS, Desk, Race, Shared, TrialOrder
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sifting import laid_out, sifted, stacked
 from maestro.orchestration.sources import Sources
@@ -170,9 +170,15 @@ class HealingSteps:
         issued = []
         for candidate in candidates:
             race = Race(*urls, failure, wholes[candidate.id], tuple(policy.flaky), policy.history)
-            asked = replace(order, candidate=candidate.id, patch=candidate.patch, race=race)
+            shared = None if memory.patches or not candidate.workaround else self._shared(run, state["pass"], candidate)
+            asked = replace(order, candidate=candidate.id, patch=candidate.patch, race=race, shared=shared)
             issued.append(desk.issue(_trial_key(key, memory.round, candidate), asked))
         return issued
+
+    def _shared(self, run: Run, pass_no: int, candidate: Candidate) -> Shared:
+        """Name the object in which the pass's failures tell each other what a change of the environment showed."""
+        key = pass_key(run.tenant, run.id, pass_no, "tried", f"{candidate.id}.json")
+        return Shared(self.blobs.presign_get(key, URL_SECONDS), self.blobs.presign_put(key, URL_SECONDS))
 
     def judge(self, state: Mapping[str, Any]) -> State:
         """Let the round's trials pass the proof gates; keep a repair, keep progress, or give up."""

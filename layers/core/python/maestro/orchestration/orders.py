@@ -86,6 +86,17 @@ class Race:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Presigned URLs of the object that holds what the whole suite showed with a patch, whichever failure it was for.
+
+    Groups of failures often propose the same change of the environment; where it helps none of them, one run says so.
+    """
+
+    get_url: str
+    put_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialOrder:
     """Try a candidate: run the failure's tests with it and, where they got better, the proof.
 
@@ -106,6 +117,7 @@ class TrialOrder:
     origin: Source | None = None
     origin_results: tuple[CaseResult, ...] = ()
     race: Race | None = None  # None: nobody else is trying
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,38 @@ class Racer:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the whole suite showed with the order's patch in the trial for another failure of the same pass."""
+
+    order: TrialOrder
+    transfer: Transfer
+
+    def useless(self, racer: Racer, before: Path, after: Path) -> Trial | None:
+        """Return a finished trial if that run shows already that the candidate does not help here; else None."""
+        if self.order.shared is None:
+            return None
+        try:
+            whole = load_json(tuple[CaseResult, ...], self.transfer.get(self.order.shared.get_url))
+        except TransferError:
+            return None
+        target = _about(self.order.tests, whole)
+        trial = Trial(candidate=self.order.candidate, status=TrialStatus.RAN, target=target)
+        if not _better(self.order, target):
+            return trial
+        trial = replace(trial, suite=whole)
+        return trial if racer.costly(self.order, trial, before, after) else None
+
+    def tell(self, whole: Sequence[CaseResult]) -> None:
+        """Leave what the suite showed, for the others."""
+        if self.order.shared is None:
+            return
+        try:
+            self.transfer.put(self.order.shared.put_url, dump_json(tuple(whole), tuple[CaseResult, ...]))
+        except TransferError as error:
+            logger.warning("The other failures run the suite themselves: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """Where a candidate is tried: ``tree`` is with its patch, ``suite`` and ``environment`` are as that makes them."""
 
@@ -116,6 +148,7 @@ class Bench:
     deadline: float  # a ``time.monotonic()`` value
     racer: Racer
     watch: Stopwatch
+    known: Known
 
     def prove(self, before: Path) -> Trial:
         """Run the failure's tests, the whole suite, the repeats and mutants, for as long as they can prove something.
@@ -134,10 +167,14 @@ class Bench:
             first = self._run(None if at_once else wanted)
         target = _about(order.tests, first)
         trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
+        if at_once:
+            self.known.tell(first)
         if not _better(order, target):
             return trial
         with self.watch.at("suite"):
             whole = first if at_once else self._run(None)
+        if not at_once:
+            self.known.tell(whole)
         self.racer.failing = sum(r.outcome.bad for r in whole)
         trial = replace(trial, suite=whole)
         if not any(r.outcome in GREEN for r in target) or self.racer.costly(order, trial, before, self.tree):
