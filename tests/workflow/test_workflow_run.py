@@ -186,16 +186,19 @@ def test_of_two_repairs_that_together_cost_a_test_one_is_taken_back(machine: Loc
     assert _passing(outcome, 2) == {kept, "tests/test_one.py::test_one", "tests/test_two.py::test_two"}
 
 
-def test_of_two_repairs_of_one_line_the_second_waits_and_is_refused(machine: LocalMachine, write: Any) -> None:
+def test_of_two_repairs_that_add_a_requirement_each_one_is_taken_back(machine: LocalMachine, write: Any) -> None:
     outcome = machine.run(write(TWO_BACKENDS))
 
-    (repair,) = outcome.repairs
-    assert "test_only_one_backend" not in repair.tests_fixed
-    assert outcome.states.count("Confirm Repairs") == 1
+    # both lines fit into one file, and the run with both shows what they cost together
+    (repair,) = outcome.accepted
+    (taken,) = (r for r in outcome.repairs if r is not repair)
+    assert "test_only_one_backend" not in {*repair.tests_fixed, *taken.tests_fixed}
+    assert not taken.proof["confirmed"].passed
+    assert "test_only_one_backend" in taken.proof["confirmed"].detail
+    # and the change that would install both at once was refused before
     refused = [key for key in outcome.context.blobs.list("local/runs/") if key.endswith("/rejected.json")]
     said = b"".join(outcome.context.blobs.get(key) for key in refused)
     assert b"no_regression: 1 of" in said
-    assert b"test_only_one_backend" in said
     assert outcome.run.status == "failed"
 
 
