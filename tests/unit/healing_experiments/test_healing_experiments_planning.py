@@ -183,6 +183,25 @@ def test_a_failure_of_collection_is_not_experimented_with() -> None:
     assert not wanted(found, ground("t.py::a"))
 
 
+@pytest.mark.parametrize(
+    ("victim", "passed", "asks"),
+    [
+        ("t.py::a[2-2]", "t.py::a[1-2]", True),
+        ("t.py::a[x-2-2]", "t.py::a[x-1-2]", True),
+        ("t.py::a[y-2-2]", "t.py::a[x-1-2]", False),
+        ("t.py::a[two]", "t.py::a[one]", False),
+    ],
+)
+def test_a_repetition_that_fails_where_the_first_time_passed_is_asked_about(
+    victim: str,
+    passed: str,
+    asks: bool,  # noqa: FBT001 - a column
+) -> None:
+    known = ground(passed, "t.py::b")
+    assert wanted(failure(victim, flaky=False, exception="ValueError"), known) is asks
+    assert wanted(failure(victim, flaky=False, exception="FileExistsError"), known)
+
+
 @pytest.mark.parametrize("rate", [0.9, 0.5, 0.2, 0.1])
 def test_enough_clean_runs_leave_little_doubt(rate: float) -> None:
     times = repetitions(rate)

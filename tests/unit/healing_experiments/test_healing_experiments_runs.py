@@ -175,3 +175,62 @@ def os_lists_by_name(folder: Path) -> bool:
     """Whether the file system lists a folder in the order of the names."""
     found = [path.name for path in folder.iterdir()]
     return found == sorted(found)
+
+
+def test_a_file_that_is_left_is_removed_and_what_the_product_keeps_by_mistake_is_reported(
+    machine: LocalMachine, tmp_path: Path
+) -> None:
+    # given tests that leave a file, and a product whose objects share a list that was meant for each of them
+    files = {
+        "shop/__init__.py": "",
+        "shop/basket.py": """\
+            class Basket:
+                items = []
+
+                def add(self, item):
+                    self.items.append(item)
+
+
+            def export(path, basket):
+                with open(path, "x") as stream:
+                    stream.write("rows")
+        """,
+        "tests/test_basket.py": """\
+            from shop.basket import Basket
+
+
+            def test_a_mug():
+                basket = Basket()
+                basket.add("mug")
+                assert basket.items == ["mug"]
+
+
+            def test_a_cup():
+                basket = Basket()
+                basket.add("cup")
+                assert basket.items == ["cup"]
+        """,
+        "tests/test_export.py": """\
+            from shop.basket import Basket, export
+
+
+            def test_a_new_file():
+                assert export("rows.txt", Basket()) is None
+
+
+            def test_its_text():
+                export("rows.txt", Basket())
+                assert open("rows.txt").read() == "rows"
+        """,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    # then the file is removed after each test, the basket's tests are left as they are, and the list is named
+    (repair,) = outcome.accepted
+    assert repair.files == ("tests/test_export.py",)
+    assert 'kept = os.path.exists("rows.txt")' in repair.patch
+    (kept,) = [f for f in outcome.failures if "test_basket.py" in f.tests[0]]
+    assert "Basket.items" in kept.cause
+    assert "may be a defect of the product" in kept.diagnosis["unhealed"]
+    assert "test_basket.py" in str(outcome.document["flaky"])

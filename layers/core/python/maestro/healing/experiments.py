@@ -12,6 +12,7 @@ a verdict, the words of it, who pollutes whom, and the runs that reveal the trou
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,7 @@ RATE_REPEATS = 8
 MAX_STRESS = 40
 _SLOW_SECONDS = 30.0
 _LISTINGS = ("sorted", "reversed")
+_COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of tests that it runs again
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,23 @@ class Ground:
 def wanted(failure: Failure, ground: Ground) -> bool:
     """Whether experiments can tell something about a failure.
 
-    They can where a test failed and also passed, where it ran out of time, and where a failed assertion may be owed
-    to a test before it; not where nothing was collected.
+    They can where a test failed and also passed, where it ran out of time, where a failed assertion may be owed to a
+    test before it, or a file to what ran before; not where nothing was collected.
     """
     if failure.facts.phase in (Phase.COLLECT, Phase.SESSION, Phase.PROCESS) or not _victims(failure):
         return False
     if failure.flaky:
         return True
     slow = max((r.seconds for r in ground.results if r.id in set(failure.tests)), default=0.0)
-    if ground.listing:
+    if ground.listing or _passed_before(failure, ground) or failure.facts.exception.endswith("FileExistsError"):
         return slow < _SLOW_SECONDS
     return (ground.timed or ground.shared) and slow < _SLOW_SECONDS and len(ground.tests) > 1
+
+
+def _passed_before(failure: Failure, ground: Ground) -> bool:
+    """Whether a failing test is the repetition of one that passed: their ids differ by a counter ("1-2", "2-2")."""
+    passed = {_COUNTER.sub("]", r.id) for r in ground.results if r.outcome is Outcome.PASSED and _COUNTER.search(r.id)}
+    return any(_COUNTER.search(test) and _COUNTER.sub("]", test) in passed for test in failure.tests)
 
 
 def plan(failure: Failure, ground: Ground, told: Sequence[Sequence[Observation]]) -> list[Experiment]:
