@@ -1,9 +1,13 @@
 """Waits become longer only with evidence, and only the waits."""
 
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from maestro.healing import weakening
+from maestro.healing.strategies.timing_adjustment.polling import AwaitedCondition
 from maestro.healing.strategies.timing_adjustment.waits import ShortWait, SlowMachine, StatedSpan
 from maestro.model import Frame
 
@@ -259,3 +263,81 @@ def test_an_error_of_the_product_or_an_earlier_line_is_no_matter_of_waiting(
     assert bench.propose(ShortWait(), event(failing, "ValueError")) == []
     assert bench.propose(ShortWait(), event(failing, line=7)) == []
     assert bench.propose(ShortWait(), event(failing, diagnosis={"verdict": "order"})) == []
+
+
+MAIL = """\
+    import time
+
+    from shop.cache import Mailer
+
+
+    def test_expires():
+        mailer = Mailer()
+        mailer.send("hello")
+        time.sleep(0.2)
+        assert mailer.sent == ["hello"]
+"""
+LOOKING = """\
+    for _ in range(10):  # what it waits for takes longer on some machines
+        time.sleep(0.2)
+        if mailer.sent == ["hello"]:
+            break
+    assert mailer.sent == ["hello"]
+"""
+
+
+def test_a_sleep_becomes_waiting_for_what_is_asserted(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write(project(MAIL))
+    frames = (Frame("tests/test_time.py", 10, "test_expires", in_project=True),)
+
+    (polling,) = bench.propose(AwaitedCondition(), failing("AssertionError", "no", TEST, frames=frames))
+
+    assert (bench.applied(polling) / "tests/test_time.py").read_text().endswith(LOOKING)
+    assert bench.findings(polling) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('sent == ["hello"]', 'take() == "hello"'),
+        ("sleep(0.2)", "sleep(5)"),
+        ("Mailer()", "Mailer(max_age=0.1)"),
+        ('"hello")\n', '"hello")\n        started = time.monotonic()\n'),
+        ("        assert", "        mailer.close()\n        assert"),
+        ("        mailer.send", "        _ = mailer.send"),
+    ],
+    ids=["asking changes something", "long", "states a span", "measures", "something between", "the name is taken"],
+)
+def test_where_waiting_could_change_the_test_it_is_not_proposed(
+    bench: Any, failing: Callable[..., Any], old: str, new: str
+) -> None:
+    text = MAIL.replace(old, new)
+    assert text != MAIL
+    bench.write(project(text))
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if row.lstrip().startswith("assert"))
+    frames = (Frame("tests/test_time.py", line, "test_expires", in_project=True),)
+
+    assert bench.propose(AwaitedCondition(), failing("AssertionError", "no", TEST, frames=frames)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('if mailer.sent == ["hello"]', "if mailer.sent"),
+        ("range(10)", "range(1000)"),
+        ("        time.sleep(0.2)\n        if", "        if"),
+        ("            break\n", "            return\n"),
+        ('    assert mailer.sent == ["hello"]\n', "    assert mailer\n"),
+        ("sleep(0.2)", "sleep(0)"),
+    ],
+    ids=["another condition", "for ever", "never sleeps", "leaves the test", "asserts less", "does not wait"],
+)
+def test_a_loop_of_another_form_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    plain = textwrap.dedent(MAIL)
+    before, _, _ = plain.partition("    time.sleep(0.2)")
+    for name, text in (("before", plain), ("after", before + LOOKING.replace(old, new))):
+        (tmp_path / name / "tests").mkdir(parents=True)
+        (tmp_path / name / "tests" / "test_time.py").write_text(text)
+
+    assert old in LOOKING
+    assert weakening.find(tmp_path / "before", tmp_path / "after")

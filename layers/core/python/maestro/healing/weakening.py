@@ -21,6 +21,7 @@ from maestro.healing._fields import renamed_field
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._listing import orders_listing
 from maestro.healing._names import stdlib_gone
+from maestro.healing._polling import looked_once
 from maestro.healing._restoring import HELPERS, autouse, restoring
 from maestro.healing._signatures import asked_for
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
@@ -231,7 +232,8 @@ def _walked(
 ) -> Iterator[Finding]:
     other = before is not None and (parse(before) is None or ast.dump(base) != ast.dump(ast.parse(before)))
     new = ast.parse(after or "")
-    comparer = Comparer(canonical(copy.deepcopy(base)), canonical(new), knowledge, tests=True, translated=other)
+    old = canonical(looked_once(copy.deepcopy(base)))
+    comparer = Comparer(old, canonical(looked_once(new)), knowledge, tests=True, translated=other)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
     yield from _inserted(path, comparer.inserted, comparer.before, comparer.after, knowledge)

@@ -45,6 +45,7 @@ from maestro.healing.strategies.syntax_repair.newer import NewerPython
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
 from maestro.healing.strategies.syntax_repair.small import SmallSyntax
 from maestro.healing.strategies.syntax_repair.views import ListOfView
+from maestro.healing.strategies.timing_adjustment.polling import AwaitedCondition
 from maestro.healing.strategies.timing_adjustment.waits import ShortWait, SlowMachine, StatedSpan
 
 __all__ = ["generators"]
@@ -89,6 +90,7 @@ def generators() -> list[Generator]:
         DistinctPackages(),
         StatedEnvironment(),
         StatedSpan(),
+        AwaitedCondition(),
         ShortWait(),
         SlowMachine(),
         NarrowScope(),

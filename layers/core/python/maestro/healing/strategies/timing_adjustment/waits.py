@@ -50,13 +50,13 @@ class StatedSpan:
             if _timed_out(failure):
                 work = max((s.value for s in sleeps(function)), default=0.0)
                 low = [number for number in limits(function) if number.value <= work]
-                if low and not _expects_timeout(function):
+                if low and not expects_timeout(function):
                     yield from _longer(tree, path, low, 2 * work, f"the work takes {_written(work)} s", 0.7)
                 continue
-            stated = [s for f in (function, *_helpers(path, function, tree)) for s in spans(f, module, tree)]
+            stated = [s for f in (function, *helpers(path, function, tree)) for s in spans(f, module, tree)]
             span = max((*stated, *(s.value for s in inner_sleeps(function))), default=0.0)
             short = [number for number in own if number.value < span]
-            line = _failing_line(failure, path, function)
+            line = failing_line(failure, path, function)
             last = [number for number in short if number.line < line][-1:] if line else []
             reason = f"it waits for {_written(span)} s to be over"
             if last and last != short:
@@ -82,9 +82,9 @@ class ShortWait:
         ):
             return
         for path, function in functions(failure, tree)[:1]:
-            module, line = parse(tree.text(path) or ""), _failing_line(failure, path, function)
-            everything = (function, *_helpers(path, function, tree))
-            if not line or _expects_timeout(function) or any(map(_measures, everything)):
+            module, line = parse(tree.text(path) or ""), failing_line(failure, path, function)
+            everything = (function, *helpers(path, function, tree))
+            if not line or expects_timeout(function) or any(map(measures, everything)):
                 continue
             if any(spans(f, module, tree) or fractions(f) for f in everything) or inner_sleeps(function):
                 continue
@@ -110,7 +110,7 @@ class SlowMachine:
         for path, function in functions(failure, tree):
             quoted = quoted_sleeps(function, tree.text(path) or "")
             numbers = limits(function) if _timed_out(failure) else [*waits(function), *sleeps(function), *quoted]
-            if not _expects_timeout(function):
+            if not expects_timeout(function):
                 found.setdefault(path, []).extend(n for n in numbers if n not in found.get(path, []))
         for place, factor in enumerate(_FACTORS):
             edits: dict[str, str | None] = {}
@@ -161,7 +161,7 @@ def _written(value: float) -> str:
     return f"{value:.6g}" if value != int(value) else str(int(value))
 
 
-def _helpers(path: str, function: Function, tree: SourceTree) -> list[Function]:
+def helpers(path: str, function: Function, tree: SourceTree) -> list[Function]:
     """The functions of the test's file that set it up: fixtures that it asks for, helpers that it calls, ``setUp``."""
     module = parse(tree.text(path) or "")
     wanted = {a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
@@ -179,17 +179,17 @@ def _timed_out(failure: Failure) -> bool:
     return bool(_TIMED_OUT.search(failure.facts.exception) or _TIMED_OUT.search(failure.facts.message[:200]))
 
 
-def _expects_timeout(function: ast.AST) -> bool:
+def expects_timeout(function: ast.AST) -> bool:
     """Whether a test is about running out of time: its limit is meant to be short."""
     return any(isinstance(node, ast.Call) and re.search(r"(?i)raises", called(node)) for node in ast.walk(function))
 
 
-def _measures(function: ast.AST) -> bool:
+def measures(function: ast.AST) -> bool:
     """Whether a test measures how long something takes, so that a longer wait is another test."""
     return any(isinstance(node, ast.Call) and called(node) in _CLOCKS for node in ast.walk(function))
 
 
-def _failing_line(failure: Failure, path: str, function: Function) -> int:
+def failing_line(failure: Failure, path: str, function: Function) -> int:
     """The line of the test at which it failed, 0 where that is not known."""
     last = function.end_lineno or function.lineno
     lines = [f.line for f in failure.facts.frames if f.file == path and function.lineno <= f.line <= last]
