@@ -207,6 +207,11 @@ UNREADABLE = {
     # name: (before, right afterwards, wrong afterwards)
     "conflict": ("<<<<<<< a\nX = 1\n=======\nX = (2\n>>>>>>> b\nY = 3\n", "X = 1\nY = 3\n", "X = 1\nY = 4\n"),
     "conflict of two programs": ("<<<<<<< a\nX = 1\n=======\nX = 2\n>>>>>>> b\n", None, "X = 1\n"),
+    "a quote": ("X = 'a\nY = f(1)\n", "X = 'a'\nY = f(1)\n", "X = 'b'\nY = f(1)\n"),
+    "a quote and more": ("X = 'a\nY = f(1)\n", None, "X = 'a'\nY = f(2)\n"),
+    "two quotes": ("X = 'a\nY = f('\n", None, "X = 'a'\nY = f('')\n"),
+    "typographic quotes": ("X = \u201ca b\u201d\nY = \u2018c\u2019\n", "X = \"a b\"\nY = 'c'\n", "X = \"ab\"\nY = 'c'\n"),
+    "names that ran together": ("X = fg, 1)\n", "X = f(g, 1)\n", "X = f(h, 1)\n"),
     "asyncio.async": ("import asyncio\nasyncio.async(f())\n", "import asyncio\nasyncio.ensure_future(f())\n", "import asyncio\nasyncio.run(f())\n"),
     "another async": ("import other\nother.async(f())\n", "import other\nother.async_(f())\n", "import other\nother.ensure_future(f())\n"),
 }  # fmt: skip

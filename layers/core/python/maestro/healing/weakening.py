@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.healing import _configuration, _scans
-from maestro.healing._conflicts import settled
 from maestro.healing._equivalence import Comparer
 from maestro.healing._fields import renamed_field
 from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
 from maestro.healing._listing import orders_listing
 from maestro.healing._names import stdlib_gone
 from maestro.healing._polling import looked_once
+from maestro.healing._readings import quotes_mended, settled
 from maestro.healing._restoring import HELPERS, autouse, restoring
 from maestro.healing._signatures import asked_for
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
@@ -375,7 +375,7 @@ def _by_tokens(change: Change, after: ast.Module) -> Iterator[Finding]:
 
 
 def _token_difference(before: str, after: str) -> str | None:
-    if _fields_requoted(before) == _fields_requoted(after):
+    if _fields_requoted(before) == _fields_requoted(after) or quotes_mended(before, after):
         return None
     old, new = _lexemes(before), _lexemes(after)
     for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
@@ -386,7 +386,10 @@ def _token_difference(before: str, after: str) -> str | None:
             x == y or (x in _KEYWORDS_SINCE and y.startswith(x)) for x, y in zip(gone, came, strict=True)
         )
         renamed = renamed or [*old[a - 2 : a], *gone, *came] == ["asyncio", ".", "async", "ensure_future"]
-        if not renamed and not set(gone) | set(came) <= _REPAIRABLE_OPERATORS:
+        opened = "".join(gone) == "".join(came).replace(
+            "(", "", 1
+        )  # two names, or a name and a string, that ran together
+        if not renamed and not opened and not set(gone) | set(came) <= _REPAIRABLE_OPERATORS:
             return f"`{' '.join(gone)[:60]}` became `{' '.join(came)[:60]}` in a file that did not parse before"
     return None
 

@@ -1,16 +1,18 @@
 """Small slips that keep one file from parsing: a colon, a bracket, an indentation, a left-over merge."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from maestro.healing._conflicts import settled
+from maestro.healing._readings import TYPOGRAPHIC, settled
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
 _BLOCK = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b")
-_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": ""})
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_ARGUMENT = tuple("'\"{[*)")  # what an argument may begin with, and no operator does after a name
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _RESERVED = re.compile(
     r"(?<![\w.])(async|await)(?=\s*[=,):.\]}]|\s*$)|(?<=\.)(async|await)\b|"
@@ -84,6 +86,11 @@ def _split_comment(body: str) -> tuple[str, str, str]:
 
 def _brackets(lines: list[str], at: int) -> Iterator[list[str]]:
     """Close what is open at the end of a line near the error, or drop a closing bracket that opens nowhere."""
+    opens = _unclosed(
+        _split_comment(_end(lines[at])[0])[0]
+    )  # newer Pythons name the line that opens, others a later one
+    around = (*range(at, max(at - 30, -1), -1), *(range(at + 1, min(at + 60, len(lines))) if opens else ()))
+    yield from _closed(lines, (n for n in around if not lines[n].strip(" \t\r\n,:")))  # a line that lost its bracket
     for index in range(at, max(at - 12, -1), -1):
         body, end = _end(lines[index])
         code, space, comment = _split_comment(body)
@@ -97,12 +104,38 @@ def _brackets(lines: list[str], at: int) -> Iterator[list[str]]:
             if code.endswith((close, close + ":", close + ",")) and index >= at - 1:
                 place = code.rindex(close)
                 yield _replace(lines, index, code[:place] + code[place + 1 :] + space + comment + end)
-    for index in range(at, max(at - 30, -1), -1):  # an opening further up: close it where its statement ends
+    yield from _closed(lines, around)
+
+
+def _closed(lines: list[str], places: Iterable[int]) -> Iterator[list[str]]:
+    """Close a bracket at the end of some lines, before a comma or colon that stands there."""
+    for index in places:
         body, end = _end(lines[index])
         code, space, comment = _split_comment(body)
+        stop = code[-1:] if code.endswith((",", ":")) else ""
         for close in ")]}":
-            if code:
+            if code.strip(" \t,:"):
                 yield _replace(lines, index, f"{code}{close}{space}{comment}{end}")
+            if stop or not code:  # alone on its line, which is empty now
+                yield _replace(lines, index, f"{code.removesuffix(stop)}{space}{close}{stop}{comment}{end}")
+
+
+def _opening(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Open the parenthesis of a call where a line closes one more than it opens."""
+    known = Counter(_WORD.findall("".join(lines)))
+    for index in range(at, max(at - 3, -1), -1):
+        body, end = _end(lines[index])
+        code, space, comment = _split_comment(body)
+        if code.count(")") <= code.count("("):
+            continue
+        for word in _WORD.finditer(code):
+            places = [word.end()] if code[word.end() : word.end() + 1] in _ARGUMENT else []
+            if known[word[0]] == 1:  # two names that ran together
+                parts = range(1, len(word[0]))
+                cuts = [n for n in parts if known[word[0][:n]] and (known[word[0][n:]] or word[0][n:].isdigit())]
+                places += [word.start() + n for n in cuts]
+            for place in places:
+                yield _replace(lines, index, f"{code[:place]}({code[place:]}{space}{comment}{end}")
 
 
 def _unclosed(code: str) -> str:
@@ -167,8 +200,8 @@ def _conflict(lines: list[str], at: int) -> Iterator[list[str]]:
 
 def _quotes(lines: list[str], at: int) -> Iterator[list[str]]:
     """Turn typographic quotes and spaces that an editor made into those of the language."""
-    yield _replace(lines, at, lines[at].translate(_QUOTES))
-    yield [line if line.isascii() else line.translate(_QUOTES) for line in lines]
+    yield _replace(lines, at, lines[at].translate(TYPOGRAPHIC))
+    yield [line if line.isascii() else line.translate(TYPOGRAPHIC) for line in lines]
 
 
 def _strings(lines: list[str], at: int) -> Iterator[list[str]]:
@@ -230,6 +263,7 @@ _FIXES: tuple[tuple[str, float, Fix], ...] = (
     ("a block was empty", 0.6, _empty_block),
     ("a comma was missing", 0.6, _comma),
     ("a condition assigned instead of comparing", 0.7, _assignment),
+    ("a parenthesis was not opened", 0.75, _opening),
     ("a bracket was not matched", 0.7, _brackets),
     ("a line was indented differently from its block", 0.65, _indentation),
 )

@@ -1,4 +1,4 @@
-"""Merge conflicts that were left in a file, where only one reading of them is a program.
+"""What keeps a file from being a program, where there is one way to mend it: merge conflicts, and quotes.
 
 Both sides of a conflict are somebody's work, and which one was meant is not for a tool to guess. But where one side
 does not parse (or both say the same but for comments and spaces), there is nothing to choose.
@@ -30,3 +30,21 @@ def settled(text: str) -> str | None:
         if tree is not None:
             programs.setdefault(ast.dump(tree), reading)
     return next(iter(programs.values())) if len(programs) == 1 else None
+
+
+# Quotes and spaces that editors and web pages make of those of the language.
+TYPOGRAPHIC = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": ""})
+
+
+def quotes_mended(before: str, after: str) -> bool:
+    """Whether a change only writes typographic quotes as those of the language, or adds one quote to one line."""
+    old, new = before.splitlines(), after.splitlines()
+    if len(old) != len(new):
+        return False
+    changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    if all(a.translate(TYPOGRAPHIC) == b for a, b in changed):
+        return bool(changed)
+    if len(changed) != 1:
+        return False
+    a, b = changed[0]
+    return any(b[:n] + b[n + 1 :] == a for n, character in enumerate(b) if character in "'\"")
