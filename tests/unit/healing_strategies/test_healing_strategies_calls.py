@@ -46,6 +46,7 @@ def test_calls_become_what_the_documentation_says(source: str, expected: str) ->
         "import imp\nimp.load_source('a', 'b', handle)\n",
         "import inspect\nspec = inspect.getargspec(f)\n",
         "import imp\nprint 'two'\n",
+        "import imp\nx = imp.load_source('a', 'b')\ny = " + " + ".join(["1"] * 2500) + "\n",
     ],
 )
 def test_what_is_another_thing_stays(source: str) -> None:

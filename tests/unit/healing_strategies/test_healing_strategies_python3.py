@@ -42,6 +42,7 @@ def test_a_view_becomes_a_list_where_it_must_be_one(
         ("def read(p):\n    return file(p).read() + file(p, 'r').read()\n", 2, "NameError", "name 'file' is not defined", "def read(p):\n    return open(p).read() + open(p, 'r').read()\n"),
         ("x = cmp(a + 1, b)\n", 1, "NameError", "name 'cmp' is not defined", "x = (((a + 1) > b) - ((a + 1) < b))\n"),
         ("import functools\nx.sort(cmp=by)\n", 2, "TypeError", "'cmp' is an invalid keyword argument for sort()", "import functools\nx.sort(key=functools.cmp_to_key(by))\n"),
+        ("import sh\nsh.cd(a / b)\n", 2, "sh.CommandNotFound", "cd", "import sh\nimport os\nos.chdir(a / b)\n"),
         ("f = open(p, 'rU')\n", 1, "ValueError", "invalid mode: 'rU'", "f = open(p, 'r')\n"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Bench
 from maestro.healing.strategies.syntax_repair.python2 import to_python3
-from maestro.model import Failure
+from maestro.model import Failure, Strategy
 
 Fail = Callable[..., Failure]
 
@@ -126,3 +126,12 @@ def test_a_module_beside_the_importing_file_becomes_relative_and_is_not_installe
     assert [c.generator for c in candidates] == ["implicit_relative_import"]
     bench.apply(candidates[0])
     assert bench.read("demo/tests/test_demo.py") == "from .widgets.simple import X\n"
+
+
+def test_a_source_that_was_made_at_run_time_stands_in_no_file(bench: Bench, fail: Fail) -> None:
+    bench.write({"demo.py": "x = 0777\n", "tests/test_demo.py": "import demo\n"})
+    failure = fail(
+        "SyntaxError", "invalid syntax", file="demo.py", line=1, attributes={"file": "<template>", "line": 1},
+        text='  File "demo.py", line 1, in f\n  File "<template>", line 1\nE   SyntaxError: invalid syntax',
+    )  # fmt: skip
+    assert not [c for c in bench.propose(failure) if c.strategy is Strategy.SYNTAX_REPAIR]

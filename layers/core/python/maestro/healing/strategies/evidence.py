@@ -232,6 +232,8 @@ class Evidence:
         if not self.is_exception("SyntaxError", "TabError", "IndentationError"):
             return None
         file, line = self.attribute("file"), self.attribute("line", int)
+        if file and not file.endswith((".py", ".pyw")):
+            return None  # a source made at run time: what is wrong with it stands in no file
         places = [(file, line)] if file else []
         places += [(f, int(n)) for f, n in reversed(_FILE_LINE.findall(self.text))]
         for name, number in places:

@@ -143,6 +143,13 @@ def called(source: str, wanted: Sequence[Rewrite], *, lines: Collection[int] = (
 
     What cannot be parsed or has no such expression comes back as it is.
     """
+    try:
+        return _called(source, wanted, lines)
+    except RecursionError:  # an expression of many hundred levels
+        return source
+
+
+def _called(source: str, wanted: Sequence[Rewrite], lines: Collection[int]) -> str:
     text, needed = source, dict[str, str]()
     for _ in range(1 if lines else _PASSES):
         module = parse(text)

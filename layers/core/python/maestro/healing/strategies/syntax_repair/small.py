@@ -11,6 +11,7 @@ from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
 _BLOCK = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b")
+_MOST_PARSED = 8_000_000  # characters: some seconds; the likelier kinds of slips are tried first
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARGUMENT = tuple("'\"{[*)")  # what an argument may begin with, and no operator does after a name
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -40,11 +41,15 @@ class SmallSyntax:
         lines = text.splitlines(keepends=True)
         at = min(max(place[1] - 1, 0), max(len(lines) - 1, 0))
         seen: set[str] = set()
+        left = _MOST_PARSED
         for words, prior, fix in _FIXES:
             rank = 0
             for new in fix(lines, at):
                 code = "".join(new)
-                if code != text and code not in seen and parse(code, evidence.python) is not None:
+                if code == text or code in seen or left < 0:
+                    continue
+                left -= len(code)
+                if parse(code, evidence.python) is not None:
                     seen.add(code)
                     yield Proposal({place[0]: code}, f"{place[0]}:{place[1]}: {words}", max(prior - 0.15 * rank, 0.05))
                     rank += 1
