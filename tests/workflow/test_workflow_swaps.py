@@ -36,16 +36,32 @@ def complaint(words):
     return ""
 
 
+def amount(text):
+    return click.INT.convert(text, None, None)
+
+
 def total(prices):
     return sum(prices)
 """
 TESTS = """\
-from shop.cli import complaint, total
+import click
+import pytest
+
+from shop.cli import amount, complaint, total
 
 
 def test_complaint():
     # what click says
     assert complaint([]) == 'Missing argument "NAME".'
+
+
+def test_part():
+    assert 'argument "NAME"' in complaint([])
+
+
+def test_amount():
+    with pytest.raises(click.BadParameter, match="pear is not a valid integer"):
+        amount("pear")
 
 
 def test_total():
@@ -77,11 +93,14 @@ def test_an_expectation_follows_the_dependency_that_changed_its_words(
 
     outcome = machine.run(write(files("8.1.7")), within=green.context)
 
-    (repair,) = outcome.accepted
-    assert (repair.strategy, repair.tier) == (Strategy.ASSERTION_UPDATE, Tier.PULL_REQUEST)
-    assert "+    assert complaint([]) == \"Missing argument 'NAME'.\"" in outcome.patch
-    assert "click 7.0 -> 8.1.7" in repair.proof["provenance"].detail
-    assert not outcome.failures[0].regression
+    assert {(r.strategy, r.tier) for r in outcome.accepted} == {(Strategy.ASSERTION_UPDATE, Tier.PULL_REQUEST)}
+    assert sorted(line for line in outcome.patch.splitlines() if line.startswith("+  ")) == [
+        "+    assert \"argument 'NAME'\" in complaint([])",
+        "+    assert complaint([]) == \"Missing argument 'NAME'.\"",
+        '+    with pytest.raises(click.BadParameter, match="pear\' is not a valid integer"):',
+    ]
+    assert all("click 7.0 -> 8.1.7" in repair.proof["provenance"].detail for repair in outcome.accepted)
+    assert not any(failure.regression for failure in outcome.failures)
 
 
 def test_what_the_product_did_to_itself_is_a_regression(machine: LocalMachine, write: Write, green: RunOutcome) -> None:

@@ -53,6 +53,10 @@ def test_other():
     assert shown() != "Missing data for the field"
 
 
+def test_held():
+    assert "optional arguments:" in shown()
+
+
 def test_kept():
     assert shown() == open("tests/shown.txt").read()
 """
@@ -102,7 +106,13 @@ MANY = record("test_many[1-first of all]", '"first of all"', "'the first of all'
 KEPT = record(
     "test_kept", "'Missing data for the field\\n'", "'Not given: the field\\n'", "snapshot", file="tests/shown.txt"
 )
-EVERY = (WORDS, NAMED, RAISES, WEIGHT, NAMES, MANY, KEPT)
+HELD = record(
+    "test_held",
+    '"optional arguments:"',
+    repr("usage: shop\n\noptions:\n  -h, --help"),
+    "part",
+    old_text="usage: shop\n\noptional arguments:\n  -h, --help",
+)
 
 
 def gates(
@@ -144,6 +154,7 @@ RIGHT = {
         NAMES,
     ),
     "parameter": (in_tests('"first of all"', '"the first of all"'), MANY),
+    "a part of a text": (in_tests('"optional arguments:"', '"options:"'), HELD),
     "snapshot": ({"tests/shown.txt": "Not given: the field\n"}, KEPT),
 }
 WORDS_EDIT = in_tests('shown() == "Missing data for the field"', 'shown() == "Not given: the field"')[FILE] or ""
@@ -179,6 +190,10 @@ WRONG = {
     "a wrong order hidden": ("no_weakening", in_tests('names() == ["pears", "apples", "plums"]', 'sorted(names()) == sorted(["pears", "apples", "plums"])'), (WORDS,)),
     "the other parameter": ("no_weakening", in_tests('"second of all"', '"the first of all"'), (MANY,)),
     "a parameter dropped": ("no_weakening", in_tests('(1, "first of all"), ', ""), (MANY,)),
+    "a part that is always there": ("no_weakening", in_tests('"optional arguments:"', '"usage"'), (HELD,)),
+    "a part of the part": ("no_weakening", in_tests('"optional arguments:"', '"option"'), (HELD,)),
+    "no part at all": ("no_weakening", in_tests('"optional arguments:"', '""'), (HELD,)),
+    "the part that is not to be there": ("no_weakening", in_tests('"optional arguments:" in', '"optional arguments:" not in'), (HELD,)),
     "a snapshot emptied": ("no_weakening", {"tests/shown.txt": "\n"}, (KEPT,)),
     "a snapshot removed": ("no_weakening", {"tests/shown.txt": None}, (KEPT,)),
     "a snapshot of other words": ("no_weakening", {"tests/shown.txt": "Absent\n"}, (KEPT,)),
@@ -240,7 +255,7 @@ def test_a_person_decides_on_an_expectation_however_sure_it_looks() -> None:
 def test_the_new_pattern_is_what_stands_where_the_old_one_matched(
     old: str, old_text: str, new: str, wanted: str
 ) -> None:
-    assert provenance.pattern({"old": repr(old), "old_text": old_text, "new": repr(new)}) == wanted
+    assert provenance.pattern({"kind": "message", "old": repr(old), "old_text": old_text, "new": repr(new)}) == wanted
 
 
 @given(st.floats(0.1, 1e6), st.floats(1e-16, 1e-2))

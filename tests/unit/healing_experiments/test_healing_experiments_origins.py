@@ -64,6 +64,10 @@ PROJECT = {
                 cart.parsed("{")
             assert "property name" in str(caught.value)
 
+        def test_matched():
+            with pytest.raises(ValueError, match="property name enclosed"):
+                cart.parsed("{")
+
         def test_help():
             assert "show this help" in cart.described()
 
@@ -108,6 +112,7 @@ PROJECT = {
 }
 CASES = [
     ("message", {"text": "property name enclosed"}, "dependency", "json.loads"),
+    ("matched", {"text": "property name enclosed"}, "dependency", "json.loads"),
     ("help", {"text": "show this help"}, "dependency", "argparse.__init__"),
     ("description", {"text": "sells pears"}, "project", ""),
     ("mine", {"text": "shop itself"}, "project", ""),
@@ -153,4 +158,6 @@ def test_a_call_is_told_with_what_it_was_given(told: Mapping[str, list[Mapping[s
     assert told["escaped"][0]["given"] == ['"a & pear\'s"', "True"]
     assert told["escaped"][0]["text"] == "a &amp; pear&#x27;s"
     assert told["help"][0]["given"][:4] == ["ArgumentParser", "'shop'", "None", "'sells pears'"]
+    assert told["help"][0]["text"] == "show this help message and exit"
+    assert "usage: shop" in str(told["help"][0]["whole"])
     assert told["interpreter"][0]["given"] == ["return parsed()"]

@@ -69,6 +69,10 @@ def test_small():
     assert cart.flag() == True
 
 
+def test_held():
+    assert "optional arguments:" in cart.usage()
+
+
 def test_kept():
     assert cart.page() == open("tests/page.txt").read()
 """
@@ -85,7 +89,7 @@ FACTS = Facts(
 FAILURE = Failure("f", ErrorKind.TEST_FAILURE, Severity.LOW, "assertion", "it failed", (TEST,), "unit", "no", FACTS)
 OLD = EnvironmentFacts("1", "3.11.7", {"words": "1.0", "shop": "5.0", "pytest": "9.0"}, {"words": "words"})
 NEW = dataclasses.replace(OLD, hash="2", distributions={**OLD.distributions, "words": "2.0"})
-ORIGIN = {"by": "dependency", "module": "words.making", "function": "say", "given": ["'it'"], "text": "x"}
+ORIGIN = {"by": "dependency", "module": "words.making", "function": "say", "given": ["'it'"], "text": "x", "whole": "x"}
 
 
 @pytest.fixture
@@ -133,7 +137,7 @@ def concluded(project: Project, *steps: list[Observation], touched: Any = (), ow
         (result("test_many[2-wanted1]", 11, "{'price': 1234.6}", "{'price': 1234.5}"), "value", 9, "{'price': 1234.5}", "{'price': 1234.6}"),
         (result("TestCart::test_method", 22, "['first', 'second', 'third']", "['third', 'first', 'second']", "assertEqual"), "value", 21,
          "['first', 'second', 'third']", "['third', 'first', 'second']"),
-        (result("test_kept", 38, "'a page of other words\\n'", "'a page of words\\n'"), "snapshot", 0, "'a page of words\\n'", "'a page of other words\\n'"),
+        (result("test_kept", LINES['assert cart.page() == open("tests/page.txt").read()'], "'a page of other words\\n'", "'a page of words\\n'"), "snapshot", 0, "'a page of words\\n'", "'a page of other words\\n'"),
     ],
 )  # fmt: skip
 def test_an_expectation_is_found_where_it_is_written(
@@ -144,11 +148,20 @@ def test_an_expectation_is_found_where_it_is_written(
     assert (expectation.kind, expectation.span[0], expectation.old, expectation.new) == (kind, line, old, new)
 
 
-def test_the_pattern_of_an_expected_error_is_an_expectation(project: Project) -> None:
-    facts = dataclasses.replace(
-        FACTS, message="Regex pattern did not match.", assertion={}, causes=({"exception": "ValueError", "message": "Not given"},),
-        frames=(Frame("tests/test_x.py", 15, "test_raises", in_project=True),),
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("message", "causes"),
+    [
+        ("Regex pattern did not match.\n  Expected regex: 'Missing data'\n  Actual message: 'Not given'", ()),
+        ("Regex pattern did not match.\n Regex: 'Missing data'\n Input: 'Not given'", ()),
+        ("Regex pattern 'Missing data' does not match 'Not given'.", ()),
+        ('"Missing data" does not match "Not given"', ({"exception": "ValueError", "message": "Not given"},)),
+    ],
+)
+def test_the_pattern_of_an_expected_error_is_an_expectation(
+    project: Project, message: str, causes: tuple[Mapping[str, str], ...]
+) -> None:
+    frames = (Frame("tests/test_x.py", 15, "test_raises", in_project=True),)
+    facts = dataclasses.replace(FACTS, message=message, assertion={}, causes=causes, frames=frames)
     found = located(CaseResult("tests/test_x.py::test_raises", Outcome.FAILED, 0.1, facts=facts), project.root)
     assert found is not None
     assert (found.kind, found.old, found.new) == ("message", "'Missing data'", "'Not given'")
@@ -215,6 +228,19 @@ def test_nothing_is_asked_of_what_comes_and_goes() -> None:
     assert swaps.wanted(FAILURE)
     assert not swaps.wanted(dataclasses.replace(FAILURE, flaky=True))
     assert not swaps.wanted(dataclasses.replace(FAILURE, diagnosis={"verdict": "order"}))
+
+
+def test_what_stands_in_a_parts_place_is_read_from_the_text_as_it_was(project: Project) -> None:
+    now = "usage: x\n\noptions:\n  -h"
+    line = LINES['assert "optional arguments:" in cart.usage()']
+    failed = result("test_held", line, "'optional arguments:'", repr(now), "in")
+    expected = swaps.expectations(dataclasses.replace(FAILURE, tests=(failed.id,)), [failed], project.root)
+    assert [(e.kind, e.old, e.new) for e in expected] == [("part", "'optional arguments:'", repr(now))]
+
+    told_then = {**BASE.origins[TEST], "origins": [{**ORIGIN, "whole": "usage: x\n\noptional arguments:\n  -h"}]}
+    base = dataclasses.replace(BASE, outcomes={failed.id: ("passed",) * 2}, origins={failed.id: told_then})
+    (second,) = swaps.second(expected, [[base]])
+    assert second.sought == {failed.id: [{"text": "options:"}]}
 
 
 # ------------------------------------------------------------------ what is concluded

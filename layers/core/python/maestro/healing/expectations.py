@@ -18,12 +18,15 @@ from maestro.healing._trees import is_test_file, parse
 from maestro.healing.grouping import is_assertion, without_parameters
 from maestro.model import CaseResult, Facts, Phase
 
-Kind = Literal["value", "message", "snapshot"]
+Kind = Literal["value", "message", "snapshot", "part"]
 _EQUAL = frozenset(
     ["==", "assertEqual", "assertListEqual", "assertDictEqual", "assertTupleEqual", "assertSetEqual",
      "assertMultiLineEqual", "assertSequenceEqual"]
 )  # fmt: skip
+_INSIDE = frozenset({"in", "assertIn"})
 _RAISES = frozenset({"raises", "assertRaisesRegex", "assertRaisesRegexp"})
+# "Actual message: 'x'" since pytest 8.4, "Input: 'x'" since 8, "Regex pattern '...' does not match 'x'." before
+_ACTUAL = re.compile(r"(?:Actual message: |Input: |does not match )((['\"]).*\2)\.?\s*$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([^\w\s]|\s)")
 _SPECIAL = re.compile(r"(?<!\\)[.^$*+?{}\[\]|()]|\\\w")
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -41,8 +44,8 @@ class Expectation:
 
     ``line`` is that of the assertion; ``span`` the literal's place: first line and column, last line and column, as
     ``ast`` counts them; ``old`` the literal, ``new`` what was seen instead, both as Python literals. Of a message,
-    ``old`` is the pattern that was to match and ``new`` the whole message; of a snapshot, ``file`` is the file of
-    expected output and ``span`` nothing but zeros.
+    ``old`` is the pattern that was to match and ``new`` the whole message; of a part, ``old`` is what was to be in a
+    text and ``new`` all of that text; of a snapshot, ``file`` is the file of expected output and ``span`` only zeros.
     """
 
     test: str
@@ -72,7 +75,11 @@ def located(result: CaseResult, root: Path) -> Expectation | None:
     facts = result.facts
     if facts is None or facts.phase is not Phase.CALL or not is_assertion(facts):
         return None
-    return _compared(result.id, facts, root) or _matched(result.id, facts, root) or _kept(result.id, facts, root)
+    for look in (_compared, _held, _matched, _kept):
+        found = look(result.id, facts, root)
+        if found is not None:
+            return found
+    return None
 
 
 def _compared(test: str, facts: Facts, root: Path) -> Expectation | None:
@@ -96,10 +103,26 @@ def _compared(test: str, facts: Facts, root: Path) -> Expectation | None:
     return Expectation(test, "value", file, line, _span(node), old, new)
 
 
+def _held(test: str, facts: Facts, root: Path) -> Expectation | None:
+    """A text does not hold a literal that was to be in it."""
+    told = facts.assertion
+    file, line = str(told.get("file", "")), told.get("line", 0)
+    module = _module(root, file) if told.get("op") in _INSIDE and isinstance(line, int) else None
+    if module is None or not isinstance(line, int):
+        return None
+    node, _ = _operands(module, line, str(told["op"]))
+    stated = None if node is None else _stated(module, node, test, line, told.get("left"))
+    text = value_of(told.get("right"))
+    if stated is None or not isinstance(text, str) or value_of(told.get("left")) != value_of(ast.unparse(stated)):
+        return None
+    return Expectation(test, "part", file, line, _span(stated), ast.unparse(stated), repr(text))
+
+
 def _matched(test: str, facts: Facts, root: Path) -> Expectation | None:
     """An expected error came with another message than the pattern allows."""
     frame = next((f for f in reversed(facts.frames) if f.in_project), None)
-    if frame is None or not facts.causes or not re.search(r"did not match|does not match", facts.message):
+    message = _message(facts)
+    if frame is None or not message:
         return None
     module = _module(root, frame.file)
     for node in ast.walk(module) if module is not None else ():
@@ -112,11 +135,21 @@ def _matched(test: str, facts: Facts, root: Path) -> Expectation | None:
             patterns += call.args[1:2] if last_name(call.func) != "raises" else []
             for pattern in patterns[:1]:
                 if isinstance(pattern, ast.Constant) and isinstance(pattern.value, str):
-                    message = str(facts.causes[0].get("message", ""))
                     return Expectation(
                         test, "message", frame.file, call.lineno, _span(pattern), repr(pattern.value), repr(message)
                     )
     return None
+
+
+def _message(facts: Facts) -> str:
+    """Return the message that did not match, as pytest or unittest (by the exception before) tells it."""
+    if not re.search(r"did not match|does not match", facts.message):
+        return ""
+    told = _ACTUAL.search(facts.message)
+    seen = value_of(told[1]) if told else None
+    if isinstance(seen, str):
+        return seen
+    return str(facts.causes[0].get("message", "")) if facts.causes else ""
 
 
 def _kept(test: str, facts: Facts, root: Path) -> Expectation | None:
@@ -162,8 +195,8 @@ def _span(node: ast.expr) -> tuple[int, int, int, int]:
 def _operands(module: ast.Module, line: int, op: str) -> tuple[ast.expr | None, ast.expr | None]:
     for node in ast.walk(module):
         match node:
-            case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]), lineno=first) if (
-                op == "==" and first == line
+            case ast.Assert(test=ast.Compare(left=left, ops=[how], comparators=[right]), lineno=first) if (
+                first == line and {"==": ast.Eq, "in": ast.In}.get(op) is type(how)
             ):
                 return left, right
             case ast.Call(func=ast.Attribute(attr=attr), args=[left, right, *_]) if (
@@ -262,6 +295,8 @@ def parts(expectation: Expectation) -> tuple[Part, ...]:
     if expectation.kind == "message":
         text = plain(str(old))
         found = [Part(text, str(new), text=True)] if text else []
+    elif expectation.kind == "part":  # what stands there instead is known from the text as it was
+        found = [Part(str(old), str(old), text=True)] if isinstance(old, str) else []
     else:
         found = list(dict.fromkeys(_differing(old, new)))
     if not found or len(found) > _MOST_PARTS or not all(map(_distinctive, found)):

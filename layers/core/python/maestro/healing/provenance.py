@@ -64,10 +64,9 @@ def _covered(before: ast.expr, now: ast.expr, record: Mapping[str, Any]) -> bool
     same = ast.dump(now) == ast.dump(before)
     if same or not is_literal(before) or value_of(ast.unparse(before)) != value_of(record.get("old")):
         return False
-    if record.get("kind") == "message":
-        return (
-            isinstance(now, ast.Constant) and isinstance(now.value, str) and pattern(record) == plain(now.value) != ""
-        )
+    if record.get("kind") in ("message", "part"):
+        text = str(now.value) if isinstance(now, ast.Constant) and isinstance(now.value, str) else ""
+        return text != "" and pattern(record) == (plain(text) if record["kind"] == "message" else text)
     if is_literal(now):
         value, new = value_of(ast.unparse(now)), value_of(record.get("new"))
         return type(value) is type(new) and repr(value) == repr(new)
@@ -97,8 +96,9 @@ def same_elements(record: Mapping[str, Any]) -> bool:
 
 
 def pattern(record: Mapping[str, Any]) -> str:
-    """Return the text of the new message that stands where the old pattern matched the old message; "" for none."""
-    wanted = plain(str(value_of(record.get("old"))))
+    """Return what stands in the new text where the old pattern, or part, was in the old text; "" for nothing."""
+    wanted = str(value_of(record.get("old")))
+    wanted = plain(wanted) if record.get("kind") == "message" else wanted
     old, new = str(record.get("old_text", "")), str(value_of(record.get("new")))
     if not wanted or wanted not in old or wanted in new:
         return ""
@@ -118,7 +118,7 @@ def pattern(record: Mapping[str, Any]) -> str:
         elif tag != "equal" and (low < high or (i == j and first < i < last)):
             kept += b[k:m]
     text = "".join(kept).strip()
-    enough = len(re.findall(r"\w", text)) >= max(_FEWEST, len(re.findall(r"\w", wanted)) // 2)
+    enough = len(re.findall(r"\w", text)) >= max(_FEWEST, len(re.findall(r"\w", wanted)) // 3)
     return text if enough and text in new else ""
 
 

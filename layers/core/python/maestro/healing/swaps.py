@@ -18,6 +18,7 @@ from typing import Any, Literal
 from maestro.healing._trees import is_test_file
 from maestro.healing.expectations import Expectation, located, parts
 from maestro.healing.experiments import Experiment, Observation
+from maestro.healing.provenance import pattern
 from maestro.model import CaseResult, EnvironmentFacts, Failure
 
 MAX_TESTS = 40
@@ -76,11 +77,17 @@ def first(expected: Sequence[Expectation], bases: Sequence[Base]) -> list[Experi
 def second(expected: Sequence[Expectation], told: Sequence[Sequence[Observation]]) -> list[Experiment]:
     """Return the run in the present environment that shows where the new values come from; none without a use."""
     bases = _green(told)
-    green = [e for e in expected if any(_came_from_outside(e, o) for o in bases)]
-    if not green:
-        return []
-    sought = {e.test: [p.sought("new") for p in parts(e)] for e in green}
-    return [Experiment(_NOW, tuple(sought), sought=sought, repeat=_REPEAT)]
+    sought = {e.test: _new(e, o) for e in expected for o in bases if _came_from_outside(e, o) and _new(e, o)}
+    return [Experiment(_NOW, tuple(sought), sought=sought, repeat=_REPEAT)] if sought else []
+
+
+def _new(expectation: Expectation, base: Observation) -> list[dict[str, str]]:
+    """Return what to look for in the present environment; of a part of a text, what stands in its place there."""
+    if expectation.kind != "part":
+        return [p.sought("new") for p in parts(expectation)]
+    text = base.origins[expectation.test]["origins"][0]["whole"]
+    found = pattern({**dataclasses.asdict(expectation), "old_text": text})
+    return [{"text": found}] if found else []
 
 
 def _green(told: Sequence[Sequence[Observation]], dimension: Dimension = "dependencies") -> list[Observation]:
@@ -171,8 +178,9 @@ def _records(
 
 def _record(expectation: Expectation, pairs: Sequence[tuple[Any, Any]], why: str) -> dict[str, Any]:
     old, new = pairs[0]
+    seen = "whole" if expectation.kind == "part" else "text"
     return {**dataclasses.asdict(expectation), "span": list(expectation.span), "changed": why,
-            "by": f"{new['module']}.{new['function']}", "old_text": old["text"], "new_text": new["text"]}  # fmt: skip
+            "by": f"{new['module']}.{new['function']}", "old_text": old[seen], "new_text": new[seen]}  # fmt: skip
 
 
 def _changed(

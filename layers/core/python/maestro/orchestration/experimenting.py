@@ -173,7 +173,7 @@ def _well_formed(said: Mapping[str, Any]) -> bool:
     entered, origins = said.get("entered"), said.get("origins")
     if not isinstance(entered, list) or not isinstance(origins, list):
         return False
-    words = ("by", "module", "function", "text")
+    words = ("by", "module", "function", "text", "whole")
     return all(isinstance(f, str) for f in entered) and all(
         isinstance(o, dict) and all(isinstance(o.get(w), str) for w in words) and isinstance(o.get("given"), list)
         for o in origins

@@ -7,8 +7,8 @@ string) or ``{"value"}`` (a literal). While such a test's body runs, the first p
 code outside of the project returns, or raises, counts for it only if nothing of the project runs meanwhile, if no
 process, socket or thread is used, and if the project did not hand it in. One JSON line per test goes to ``out``:
 ``{"test", "entered": [files of the project], "origins": [...], "problem"}``, each origin with ``by`` ("dependency",
-"project", "outside" or ""), ``module``, ``function``, ``given`` (what it was called with) and ``text`` (where the
-part was seen).
+"project", "outside" or ""), ``module``, ``function``, ``given`` (what it was called with), ``text`` (where the part was
+seen first) and ``whole`` (the longest text with it that code outside of the project returned).
 """
 
 import ast
@@ -95,7 +95,7 @@ class Finder(object):
         self.root = os.path.realpath(root) + os.sep
         self.sought = sought
         self.wanted = [ast.literal_eval(s["value"]) if "value" in s else None for s in sought]
-        self.origins = [None] * len(sought)
+        self.origins, self.wholes = [None] * len(sought), [""] * len(sought)
         self.places, self.entered, self.stack = {}, set(), []
         self.events, self.problem = 0, ""
 
@@ -178,9 +178,15 @@ class Finder(object):
     # -- values
 
     def look(self, value, call):
-        """Note where each value that is sought is seen for the first time; ``call`` None is the project."""
+        """Note where each value that is sought is seen for the first time; ``call`` None is the project.
+
+        The test tool gets the expectation itself, and makes no values of its own.
+        """
+        if call is not None and call.module.partition(".")[0] in _TOOLS:
+            return
         for number, sought in enumerate(self.sought):
-            if self.origins[number] is not None:
+            known = self.origins[number] is not None
+            if known and ("value" in sought or call is None):
                 continue
             try:
                 text = _holds(value, sought["text"]) if "text" in sought else _equals(value, self.wanted[number])
@@ -188,9 +194,11 @@ class Finder(object):
                 text = None  # an object of the project that cannot be compared
             if text is None:
                 continue
-            if call is None:
+            if call is not None and len(text) > len(self.wholes[number]):
+                self.wholes[number] = text
+            if not known and call is None:
                 self.origins[number] = {"by": "project", "module": "", "function": "", "given": [], "text": text}
-            else:
+            elif not known:
                 self.origins[number] = {}
                 call.found.append((number, text))
 
@@ -221,7 +229,7 @@ class Finder(object):
     def close(self, call):
         """A call came back: what was seen in it is its own, unless something barred that."""
         top = call.module.partition(".")[0]
-        by = call.barred or ("outside" if top in _TOOLS or (top in _CARRIERS and top != "builtins") else "dependency")
+        by = call.barred or ("outside" if top in _CARRIERS and top != "builtins" else "dependency")
         for number, text in call.found:
             self.origins[number] = {"by": by, "module": call.module, "function": call.function, "given": call.given,
                                     "text": text}  # fmt: skip
@@ -231,7 +239,7 @@ class Finder(object):
         """Return what was found out."""
         blank = {"by": "", "module": "", "function": "", "given": [], "text": ""}
         return {"test": test, "entered": sorted(self.entered)[:500], "problem": self.problem,
-                "origins": [origin or blank for origin in self.origins]}  # fmt: skip
+                "origins": [dict(o or blank, whole=w) for o, w in zip(self.origins, self.wholes)]}  # fmt: skip  # noqa: B905 - strict is newer than 3.8
 
 
 def _attributes(value):

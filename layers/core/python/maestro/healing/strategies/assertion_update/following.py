@@ -55,7 +55,7 @@ class UpdatedLiteral:
 
 
 class UpdatedMessage:
-    """Lets the pattern of an expected error follow the words of the message."""
+    """Lets the pattern of an expected error, or the part that a text is to hold, follow the words of the message."""
 
     name = "updated_message"
     strategy = Strategy.ASSERTION_UPDATE
@@ -148,9 +148,12 @@ def _written(source: str, value: Any) -> str:
 
 
 def _message(text: str, record: Record) -> list[Edit] | None:
-    node, new = _node(text, record), provenance.pattern(record)
-    if record.get("kind") != "message" or node is None or not new:
+    node = _node(text, record)
+    new = provenance.pattern(record) if record.get("kind") in ("message", "part") else ""
+    if node is None or not new:
         return None
+    if record["kind"] == "part":
+        return [(_span(node), _written(provenance.segment(text, node), new))]
     escaped = _NEEDS_ESCAPE.sub(r"\\\1", new)
     written = _written(provenance.segment(text, node).lstrip("rRuU"), escaped)
     if "\\" in escaped:
