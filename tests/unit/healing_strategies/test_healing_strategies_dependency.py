@@ -365,3 +365,17 @@ def test_a_name_that_a_plugin_adds_to_pytest(bench: Bench, fail: Fail) -> None:
     failure = fail("AttributeError", "module 'pytest' has no attribute 'lazy_fixture'")
     bench.apply(bench.propose(failure, strategies=DEPENDENCY)[0])
     assert installs(bench) == ["pytest", "pytest-lazy-fixture"]
+
+
+def test_a_missing_plugin_comes_with_what_else_the_project_declares_and_uses(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "tox.ini": "[pytest]\naddopts = --cov=demo\n[testenv]\ndeps =\n    pytest-cov\n    pytest-tornado\n    widgets\n",
+            "tests/test_demo.py": "import pytest\n\n\n@pytest.mark.gen_test\ndef test_it():\n    pass\n",
+        }
+    )
+    message = "error: unrecognized arguments: --cov=demo"
+    candidates = bench.propose(fail("UsageError", message, tests=("<session>",), frames=()), strategies=DEPENDENCY)
+    bench.apply(candidates[0])
+    assert installs(bench) == ["pytest", "pytest-cov", "pytest-tornado"]
+    assert len(candidates) == 2

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.data import table
+from maestro.healing.strategies.dependency_fix.needs import needed
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.names import canonical
 from maestro.healing.strategies.resolve import resolved
@@ -39,6 +40,14 @@ class MissingPlugin:
                 edits = environment.replace(project, evidence.tree, changed)
             else:
                 edits = environment.add(project, evidence.tree, [w for w in lines if not evidence.installed(w)])
+            more = [line for line in needed(evidence) if canonical(Requirement(line).name) not in _names(lines)]
+            if more and not bounded:
+                together = sorted([*lines, *more], key=lambda line: canonical(Requirement(line).name))
+                yield Proposal(
+                    environment.add(project, evidence.tree, together),
+                    f"install {', '.join(together)}: what provides {why}, and what else the project asks for and uses",
+                    0.87 if canonical(wanted[0].name) in known else 0.6,
+                )
             first = canonical(wanted[0].name)
             prior = 0.85 if first in known else 0.65
             workaround = any(evidence.installed(w.name) for w in bounded)
@@ -48,6 +57,10 @@ class MissingPlugin:
                 prior * (0.8 if workaround else 1),
                 workaround,
             )
+
+
+def _names(lines: Iterable[str]) -> set[str]:
+    return {canonical(Requirement(line).name) for line in lines}
 
 
 def asked(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
