@@ -3,10 +3,11 @@
 import hashlib
 import logging
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from maestro.healing import classifier
 from maestro.healing.base import Generator, Project, Proposal
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.feedback import Record
@@ -57,6 +58,7 @@ def proposed(
     """
     tree = SourceTree(project.root, project.test_paths)
     told = said or {}
+    ranked = {} if failure.regression else classifier.rank(failure)
     found: dict[str, Candidate] = {}
     notes: list[str] = []
     for generator in generators() if using is None else using:
@@ -66,7 +68,7 @@ def proposed(
             continue
         try:
             for proposal in generator.propose(failure, project):
-                candidate = _candidate(generator, proposal, project, tree, said=told, notes=notes)
+                candidate = _candidate(generator, proposal, project, tree, said=told, ranked=ranked, notes=notes)
                 if candidate is None:
                     continue
                 known = found.get(candidate.patch)
@@ -85,6 +87,7 @@ def _candidate(
     tree: SourceTree,
     *,
     said: Record,
+    ranked: Mapping[str, float],
     notes: list[str],
 ) -> Candidate | None:
     refused = sorted(path for path in proposal.edits if covered(path, project.protect))
@@ -101,7 +104,7 @@ def _candidate(
         generator=generator.name,
         summary=proposal.summary,
         patch=patch,
-        prior=combined(proposal.prior, right, right + wrong),
+        prior=round(classifier.moved(combined(proposal.prior, right, right + wrong), generator.strategy, ranked), 4),
         workaround=proposal.workaround,
         touches_product=any(tree.role(path) is Role.PRODUCT for path in proposal.edits),
     )
