@@ -270,7 +270,7 @@ def coverage(results: Sequence[CaseResult]) -> dict[str, set[str]]:
 
 
 def verdict(seen: Mutation, edited: Collection[str]) -> GateResult:
-    """Judge what mutants showed of a patch that edits the test and support files ``edited``."""
+    """Judge what mutants showed of a patch that changes what the test and support files ``edited`` say."""
     lost = [f"{m.file}:{m.line}: {m.description}" for m in seen.mutants if m.lost]
     if lost:
         return GateResult(passed=False, detail=f"before the patch the tests noticed this defect, now not: {lost[0]}")
@@ -278,7 +278,7 @@ def verdict(seen: Mutation, edited: Collection[str]) -> GateResult:
         return GateResult(passed=True, detail=_UNMEASURED[seen.unmeasured])
     said = _killed(seen)
     if not edited:
-        return GateResult(passed=True, detail=f"{said}; no test or support file is changed")
+        return GateResult(passed=True, detail=f"{said}; what the tests claim is not changed")
     blind = seen.healed > 0 and not any(m.checked for m in seen.mutants)
     # One that makes the code itself fail says nothing of the claims: those that the tests live through have to prevail.
     lived = sum(m.reached and not m.killed for m in seen.mutants)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro.healing import swaps, weakening
+from maestro.healing._claims import untouched
 from maestro.healing._configuration import is_configuration
 from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change, changes, is_test_file, parse
@@ -315,14 +316,16 @@ def provenance(evidence: Evidence) -> GateResult:
 def mutation(evidence: Evidence) -> GateResult:
     """The healed tests still kill the mutants that the original ones killed; where those could not run, at least one.
 
-    A patch that changes no source leaves the tests as they are, byte for byte.
+    A patch that changes no source leaves the tests as they are, byte for byte; one that only adds fixtures of a known
+    form, or calls an assertion by its other name, leaves what they claim: they see what they saw, be it ever so little.
     """
     if not any(change.python for change in evidence.changed):
         return GateResult(passed=True, detail="no source is changed: the tests are byte for byte what they were")
     if evidence.trial.mutation is None:
         said = "no mutants were tried: nothing shows that the tests still notice defects"
         return GateResult(passed=False, detail=said)
-    edited = [c.path for c in evidence.changed if not (product_file(c.path) or is_configuration(c.path))]
+    tests = [c for c in evidence.changed if not (product_file(c.path) or is_configuration(c.path))]
+    edited = [c.path for c in tests if not (c.python and untouched(c))]
     return verdict(evidence.trial.mutation, edited)
 
 
