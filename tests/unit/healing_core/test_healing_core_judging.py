@@ -307,6 +307,24 @@ def test_another_error_at_the_same_place_is_no_progress(trees: tuple[Path, Path]
     assert judged(trees, ran(target=[worse]), broken).verdict == "exhausted"
 
 
+@pytest.mark.parametrize(("line", "verdict"), [(31, "progressed"), (28, "exhausted")])
+def test_each_test_of_a_group_is_held_against_its_own_place(trees: tuple[Path, Path], line: int, verdict: str) -> None:
+    # given two tests that failed for one cause, each at a line of its own
+    def at(test: str, place: int, exception: str) -> CaseResult:
+        frames = (Frame("tests/test_x.py", place, test.rpartition("::")[2], in_project=True),)
+        return CaseResult(test, Outcome.FAILED, 0.0, facts=Facts(Phase.CALL, exception, "gone", frames=frames))
+
+    before = [at(A, 5, "AttributeError"), at(C, 28, "AttributeError"), case(B)]
+    broken = dataclasses.replace(BROKEN, tests=(A, C), facts=before[0].facts)
+
+    # when both fail for another reason, the second one further on or where it was
+    after = [at(A, 9, "ValueError"), at(C, line, "ValueError")]
+    result = judged(trees, ran(target=after, suite=[*after, case(B)]), broken, before)
+
+    # then it is a step only if both got on
+    assert result.verdict == verdict
+
+
 def test_candidates_without_a_trial_say_why(trees: tuple[Path, Path]) -> None:
     before, after = trees
     trials = [Trial("a", TrialStatus.ENVIRONMENT_FAILED, "no such version")]

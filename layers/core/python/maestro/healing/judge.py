@@ -11,7 +11,7 @@ pass in the environment of their own time, which shows that it was none.
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from maestro.healing.diagnosis import CONTRADICTING
 from maestro.model import (
     Candidate,
     CaseResult,
+    Facts,
     Failure,
     GateResult,
     Phase,
@@ -135,7 +136,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
     complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
     partly = [j for j in judged if j.accepted and j not in complete]
-    forward = [j for j in judged if j not in complete and _progress(failure, j, policy.history)]
+    forward = [j for j in judged if j not in complete and _progress(failure, j, baseline, policy.history)]
     complete, forward, fallback = _held_back(complete, forward)
     winner: _Judged | None = None
     verdict: Verdict = "exhausted"
@@ -220,7 +221,9 @@ def _rank(failure: Failure | None) -> tuple[int, int]:
     return (-_ORDER[failure.facts.phase], len(failure.tests))
 
 
-def _progress(failure: Failure, judged: _Judged, history: Sequence[Failure] = ()) -> bool:
+def _progress(
+    failure: Failure, judged: _Judged, baseline: Sequence[CaseResult], history: Sequence[Failure] = ()
+) -> bool:
     """Whether a step is worth keeping: sound, the old cause gone, and what fails now is fewer or later."""
     if (
         failure.flaky
@@ -237,11 +240,11 @@ def _progress(failure: Failure, judged: _Judged, history: Sequence[Failure] = ()
     was = _ORDER[failure.facts.phase]
     if earliest > was or (judged.green and earliest == was):
         return True
-    return earliest == was and _moved(failure, failing)
+    return earliest == was and _moved(failure, failing, judged.trial, baseline)
 
 
-def _moved(failure: Failure, failing: Sequence[Failure]) -> bool:
-    """Whether a failure of the same phase got further: its old cause is gone and its traceback is elsewhere.
+def _moved(failure: Failure, failing: Sequence[Failure], trial: Trial, baseline: Sequence[CaseResult]) -> bool:
+    """Whether every test got further: its old cause is gone and its traceback is at a later place of the same function.
 
     A session or collection stops at its first error, so another error there is the next one, not a replacement.
     """
@@ -249,21 +252,23 @@ def _moved(failure: Failure, failing: Sequence[Failure]) -> bool:
         said = grouping.normalise(failure.facts.message)
         placed = [f for f in failing if f.signature.startswith("error:")]  # of the others the signature says what it is
         return not said or all(grouping.normalise(f.facts.message) != said for f in placed)  # not the same elsewhere
-    old = {(f.file, f.function) for f in failure.facts.frames}
+    earlier = {r.id: r.facts for r in baseline if r.facts is not None}
+    now = {r.id: r.facts for r in trial.target if r.outcome.bad}
     return all(
-        {(f.file, f.function, f.line) for f in new.facts.frames} and _further(failure, new, old) for new in failing
+        facts is not None and any(_further(before, facts) for before in (failure.facts, earlier.get(test)) if before)
+        for test, facts in now.items()
     )
 
 
-def _further(failure: Failure, new: Failure, old: Collection[tuple[str, str]]) -> bool:
-    """Whether the project's first frame of the new failure stands at a later line than the old one did."""
-    before = next((f for f in failure.facts.frames if f.in_project), None)
-    after = next((f for f in new.facts.frames if f.in_project), None)
-    if before is None or after is None:
+def _further(before: Facts, after: Facts) -> bool:
+    """Whether the project's first frame stands later in the same function, or goes deeper from the same line."""
+    old, new = (next((f for f in facts.frames if f.in_project), None) for facts in (before, after))
+    if old is None or new is None:
         return False
-    same = (before.file, before.function) == (after.file, after.function)
-    deeper = any((f.file, f.function) not in old for f in new.facts.frames)
-    return same and (after.line > before.line or (after.line == before.line and deeper))
+    known = {(f.file, f.function) for f in before.frames}
+    deeper = any((f.file, f.function) not in known for f in after.frames)
+    same = (old.file, old.function) == (new.file, new.function)
+    return same and (new.line > old.line or (new.line == old.line and deeper))
 
 
 def repair_of(  # noqa: PLR0917 - as judge
