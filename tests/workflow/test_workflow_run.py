@@ -104,6 +104,16 @@ def test_a_missing_module_is_installed_and_the_patch_is_enough(machine: LocalMac
     assert (again.run.status, again.run.totals["passed"]) == ("passed", 3)
 
 
+def test_a_file_without_tests_that_can_be_collected_again_is_no_loss(machine: LocalMachine, write: Any) -> None:
+    # given a file whose name is a test's, which holds nothing but data, and fails to import as the others do
+    outcome = machine.run(
+        write({"tests/test_six.py": USES_SIX, "tests/test_data.py": "import six\n\nPRICES = [1, 2]\n"})
+    )
+
+    assert outcome.run.status == "healed"
+    assert outcome.accepted[0].proof["confirmed"].passed
+
+
 def test_no_tests(machine: LocalMachine, write: Any) -> None:
     outcome = machine.run(write({"tests/readme.txt": "later"}))
 

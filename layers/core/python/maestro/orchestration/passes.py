@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from maestro.aggregation import Verdict, compare
@@ -69,6 +70,9 @@ class Passes:
         before = read_verdict(self.blobs, run.tenant, run.id, kept.base)
         after = read_verdict(self.blobs, run.tenant, run.id, state["pass"])
         lost = _lost(before, after)
+        if lost:
+            with self.sources.checkout(run.source, read_patch(self.blobs, run.tenant, run.id, state["pass"])) as tree:
+                lost -= _empty(before, lost, tree)
         if lost and kept.fresh:
             return self._take_back(run, state, kept, lost)
         gate = GateResult(
@@ -136,3 +140,12 @@ def _lost(before: Verdict, after: Verdict) -> set[str]:
         comparison = compare(suite.results, later.get(suite.suite, ()))
         lost |= {*comparison.lost, *comparison.vanished}
     return lost
+
+
+def _empty(before: Verdict, lost: set[str], tree: Path) -> set[str]:
+    """Of what is gone, the files that could not be collected before and can be now, but hold no test.
+
+    No accepted repair removes a file or leaves one out of the collection: the proof sees to that.
+    """
+    broken = {r.id for suite in before.suites for r in suite.results if r.outcome.bad and r.id == r.file}
+    return {file for file in lost & broken if (tree / file).is_file()}
