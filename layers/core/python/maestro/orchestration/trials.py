@@ -29,6 +29,7 @@ GREEN = frozenset({Outcome.PASSED, Outcome.XFAILED})
 WHOLE_SUITE_SECONDS = 1.0
 MARGIN_SECONDS = 10.0
 MUTANT_SECONDS = 20.0  # for all mutants of a candidate together
+REPEAT_SECONDS = 30.0  # after which one shuffled order is enough
 MANY_TESTS = 200  # so many tests run once more in another order, not in their own as well
 
 
@@ -189,14 +190,14 @@ class Bench:
 
     def _repeated(self, wanted: Sequence[str] | None, number: int, done: int) -> list[tuple[CaseResult, ...]]:
         """Run the failure's tests again: in their own order unless that is done, in shuffled ones, and under stress."""
-        order = self.order
+        order, begun = self.order, time.monotonic()
         repeats = [_about(order.tests, self._run(wanted))] if not done and number <= MANY_TESTS else []
         # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
-        repeats += [
-            _about(order.tests, self._run(wanted, seed=seed, retries=1))
-            for seed in range(1, order.repeats if number <= MANY_TESTS else 2)
-            if time.monotonic() < self.deadline - MARGIN_SECONDS
-        ]
+        for seed in range(1, order.repeats if number <= MANY_TESTS else 2):
+            now = time.monotonic()
+            if now > self.deadline - MARGIN_SECONDS or (seed > 1 and now - begun > REPEAT_SECONDS):
+                break
+            repeats.append(_about(order.tests, self._run(wanted, seed=seed, retries=1)))
         return repeats + self._stressed()
 
     def _mutants(self, before: Path, trial: Trial) -> Mutation | None:
