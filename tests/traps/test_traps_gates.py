@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from maestro.healing import proof
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
     Candidate,
     ErrorKind,
@@ -37,7 +38,7 @@ def judged(folder: Path, owner: str, failure: Failure = FAILURE, candidate: Cand
         (folder / name / owner / "__init__.py").touch()
         (folder / name / "maestro.yaml").write_text(CONFIGURATION.format(line))
     trial = Trial(candidate="c", status=TrialStatus.RAN)
-    gates = {"it": proof.STATIC_GATES["answers_the_cause"]}
+    gates = {"it": STATIC_GATES["answers_the_cause"]}
     return proof.prove(failure, candidate, trial, (), folder / "before", folder / "after", gates=gates)["it"]
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from maestro.healing import combine as combining
 from maestro.healing import confidence, judge, proof
 from maestro.healing.errors import OutcomesError
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -104,7 +105,7 @@ def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> N
     assert result.repair is not None
     assert result.repair.tests_fixed == (A,)
     assert all(gate.passed for gate in result.repair.proof.values())
-    assert set(result.repair.proof) == {*proof.STATIC_GATES, *proof.RUN_GATES}
+    assert set(result.repair.proof) == {*STATIC_GATES, *proof.RUN_GATES}
     assert result.repair.proof["stable"].detail == "1 tests green 3 times"
 
 
@@ -276,7 +277,7 @@ def test_names_of_earlier_rounds_are_known(tmp_path: Path) -> None:
     alive = failure((A,), exception="TypeError", attributes={"owner": "lib.Shell", "name": "x", "available": ["read"]})
     trial = Trial("c1", TrialStatus.RAN)
     for history, passed in (((), False), ((missing,), True)):
-        result = proof.prove(alive, candidate(), trial, (), before, after, history=history, gates=proof.STATIC_GATES)
+        result = proof.prove(alive, candidate(), trial, (), before, after, history=history, gates=STATIC_GATES)
         assert result["no_weakening"].passed is passed
 
 

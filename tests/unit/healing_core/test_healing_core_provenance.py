@@ -12,6 +12,7 @@ from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing import judge, proof, provenance
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import CaseResult, Failure, GateResult, Outcome, Strategy, Tier, Trial, TrialStatus
 
 TESTS = """\
@@ -130,7 +131,7 @@ def gates(
         (),
         before,
         after,
-        gates=proof.STATIC_GATES,
+        gates=STATIC_GATES,
     )
 
 

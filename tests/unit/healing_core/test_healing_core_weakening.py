@@ -9,6 +9,7 @@ from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import proof, weakening
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import Failure, GateResult, Trial, TrialStatus
 
 PRODUCT = """\
@@ -300,7 +301,7 @@ WRONG: dict[str, tuple[str, str, dict[str, str | None]]] = {
 def static_gates(before: Path, after: Path, broken: Failure | None = None) -> dict[str, GateResult]:
     trial = Trial("c1", TrialStatus.RAN)
     return proof.prove(
-        broken or failure(), candidate(), trial, (), before, after, gates=proof.STATIC_GATES, protect=("secret/*",)
+        broken or failure(), candidate(), trial, (), before, after, gates=STATIC_GATES, protect=("secret/*",)
     )
 
 
@@ -587,7 +588,7 @@ def test_a_protected_path_is_refused_however_it_is_written(tmp_path: Path, patte
     trial = Trial("c1", TrialStatus.RAN)
 
     def refused(**policy: tuple[str, ...]) -> bool:
-        gates = {"scope": proof.STATIC_GATES["scope"]}
+        gates = {"scope": STATIC_GATES["scope"]}
         result = proof.prove(failure(), candidate(), trial, (), before, after, gates=gates, **policy)["scope"]
         return "secret/a.py is" in result.detail
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from maestro.healing import proof
+from maestro.healing.gate import Evidence
 from maestro.healing.mutation_trial import verdict
-from maestro.model import MutantResult, Mutation, Outcome, Trial, Unmeasured, dump_json, load_json
+from maestro.model import GateResult, MutantResult, Mutation, Outcome, Trial, Unmeasured, dump_json, load_json
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -93,11 +94,11 @@ def test_a_repair_that_makes_the_test_vacuous_is_refused(lab: "Lab", claim: str)
     assert "shop/prices.py" in tried.gate.detail
 
 
-def _evidence(tried: object) -> proof.Evidence:
+def _evidence(tried: object) -> Evidence:
     class CaughtError(Exception):
-        evidence: proof.Evidence
+        evidence: Evidence
 
-    def catch(evidence: proof.Evidence) -> proof.GateResult:
+    def catch(evidence: Evidence) -> GateResult:
         problem = CaughtError()
         problem.evidence = evidence
         raise problem

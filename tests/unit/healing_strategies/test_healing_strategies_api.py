@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Bench
 from maestro.healing.strategies.catalogue import changes
-from maestro.healing.strategies.rewriting import moved
+from maestro.healing.strategies.moving import moved
 from maestro.model import Failure, Strategy
 
 API = (Strategy.API_CONTRACT_ADAPTATION,)

@@ -18,16 +18,17 @@ behaviour as far as the project's own logic goes:
 
 Everything else is a :class:`Difference`. Names that the project defines, local variables, constants, operators,
 control flow and the order of statements must stay.
+
+The walk is here; whether one name, keyword or wrapping may stand for another is said by
+:mod:`maestro.healing._substitutes`.
 """
 
 import ast
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from maestro.healing import _names
-from maestro.healing._catalogued import drops
 from maestro.healing._forms import (
     MUTABLE_DEFAULT,
     Difference,
@@ -50,12 +51,8 @@ from maestro.healing._forms import (
 from maestro.healing._restoring import narrower
 from maestro.healing._rewrites import is_bridge, replaced
 from maestro.healing._signatures import narrowed
+from maestro.healing._substitutes import droppable, foreign, renamed, renamed_attribute, renamed_field, unwrapped
 
-_LAZY_VIEWS = frozenset(
-    {"map", "filter", "zip", "range", "keys", "values", "items", "iterkeys", "itervalues", "iteritems"}
-)
-_LISTINGS = frozenset({"listdir", "glob", "iglob", "rglob", "iterdir", "scandir"})
-_DROPPABLE = frozenset({"loop", "encoding"})
 _HARMLESS_MARKS = frozenset({"asyncio", "anyio", "usefixtures", "trio", "fixture", "gen_test", "inlineCallbacks"})
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -234,10 +231,10 @@ class Comparer:
                 return None
             if isinstance(old, (ast.Name, ast.Attribute)) and isinstance(new, (ast.Name, ast.Attribute)):
                 return self._reference(old, new)
-            inner = self._unwrapped(old, new)
+            inner = unwrapped(old, new, tests=self.tests)
             if inner is not None:
                 return self._differs(old, inner)
-            inner = self._unwrapped(new, old) if self.translated else None
+            inner = unwrapped(new, old, tests=self.tests) if self.translated else None
             if inner is not None:  # the translation wrapped what the source itself left bare
                 return self._differs(inner, new)
             if type(old) is not type(new):
@@ -286,46 +283,14 @@ class Comparer:
             if name in ("ctx", "kind", "type_comment", "type_params"):
                 continue
             reason = self._differs(getattr(old, name, None), getattr(new, name, None))
-            if reason is not None and not (name == "slice" and self._renamed_field(old, new)):
+            if reason is not None and not (name == "slice" and self.tests and renamed_field(old, new, self.knowledge)):
                 return reason if reason.line else Difference(reason.detail, line(old), old, new)
         return None
-
-    def _renamed_field(self, old: ast.AST, new: ast.AST) -> bool:
-        """Whether a test reads a field by the name that the interface's description gives it now."""
-        match (old, new):
-            case (
-                ast.Subscript(slice=ast.Constant(value=str(a)), ctx=ast.Load()),
-                ast.Subscript(slice=ast.Constant(value=str(b))),
-            ):
-                return self.tests and (a, b) in self.knowledge.fields
-        return False
 
     def _lists(self, old: list[ast.AST], new: list[ast.AST]) -> Difference | None:
         if len(old) != len(new):
             return Difference(f"{len(old)} items became {len(new)}: {shown(old)} became {shown(new)}", 0)
         return next(filter(None, (self._differs(a, b) for a, b in zip(old, new, strict=True))), None)
-
-    def _unwrapped(self, old: ast.AST, new: ast.AST) -> ast.AST | None:
-        """Return what ``new`` wraps where the wrapping changes no meaning that was promised."""
-        match new:
-            case ast.Call(func=func, args=[inner], keywords=[]) if last_name(func) in (
-                "list",
-                "sorted",
-                "copy",
-                "deepcopy",
-                "tuple",
-            ):
-                wrapper = last_name(func)
-                if isinstance(old, ast.Call) and last_name(old.func) == wrapper:
-                    return None
-                called = last_name(inner.func) if isinstance(inner, ast.Call) else ""
-                if wrapper == "list" and called in _LAZY_VIEWS:
-                    return inner
-                if wrapper == "sorted" and called in _LISTINGS:
-                    return inner
-                if wrapper in ("copy", "deepcopy") and self.tests and isinstance(old, (ast.Name, ast.Attribute)):
-                    return inner
-        return None
 
     def _constant(self, old: ast.Constant, new: ast.Constant) -> Difference | None:
         a, b = old.value, new.value
@@ -386,18 +351,11 @@ class Comparer:
             twin = next((k for k in came if self._quietly(left[name], right[k]) is None), None)
             if twin is not None:
                 came.remove(twin)
-            elif not self._refused(callee, name) and (
-                name not in _DROPPABLE or (name == "encoding" and callee not in ("load", "loads", "dump", "dumps"))
-            ):
+            elif not droppable(name, callee, self.knowledge):
                 return Difference(f"keyword `{name}` of `{callee}` was dropped", old.lineno, old, new)
         if came:
             return Difference(f"keyword `{came[0]}` of `{callee}` was added", old.lineno, old, new)
         return None
-
-    def _refused(self, callee: str, keyword: str | None) -> bool:
-        """Whether a call failed for a keyword that, as documentation says, nothing takes the place of."""
-        said = f"got an unexpected keyword argument '{keyword}'"
-        return drops(callee, keyword or "") and any(said in message for message in self.knowledge.messages)
 
     # --- references
 
@@ -405,13 +363,13 @@ class Comparer:
         a, b = dotted(old), dotted(new)
         if a is not None and b is not None:
             a = ".".join([self._alpha.get(a.split(".")[0], a.split(".")[0]), *a.split(".")[1:]])
-            if self._foreign(a, self._old, self._old_locals) and self._foreign(b, self._new, self._new_locals):
+            if foreign(a, self._old, self._old_locals) and foreign(b, self._new, self._new_locals):
                 reason = self._renamed(resolved(a, self._old), resolved(b, self._new), a.split(".")[0])
                 return reason and Difference(reason.detail, line(old), old, new)
         if isinstance(old, ast.Attribute) and isinstance(new, ast.Attribute):
             reason = self._differs(old.value, new.value)
             if reason is None and old.attr != new.attr:
-                reason = self._attribute(old.attr, new.attr, line(old))
+                reason = renamed_attribute(old.attr, new.attr, line(old), self.knowledge)
             return reason and Difference(reason.detail, line(old), old, new)
         if a is not None and a == b:
             return None
@@ -419,44 +377,5 @@ class Comparer:
             return None
         return Difference(f"`{shown(old)}` became `{shown(new)}`", line(old), old, new)
 
-    def _foreign(self, name: str, origins: Mapping[str, set[str]], locals_: set[str]) -> bool:
-        """Whether a reference begins with an imported name, or with one that nothing here binds."""
-        root = name.split(".", maxsplit=1)[0]
-        return root in origins or (root not in locals_ and root != "self")
-
-    def _renamed(self, old: set[str], new: set[str], root: str) -> Difference | None:  # noqa: PLR0911 - one per reason
-        """Judge a reference that now means something else; both sides are given with all their possible origins."""
-        if new <= old | {"." + name for name in old}:  # the latter: an implicit relative import made explicit
-            return None
-        names = self.knowledge.names
-        shown = f"`{min(old)}` became `{min(new - old)}`"
-        for name in old:
-            last = name.rsplit(".", 1)[-1]
-            top = name.split(".")[0]
-            if name.startswith(".") or top in names.modules:
-                return Difference(f"{shown}, though the project defines the former", 0)
-            if "." not in name and root not in self._old and name in _names.BUILTINS - _names.PYTHON2_BUILTINS:
-                return Difference(f"{shown}, though the former is a builtin", 0)
-            if {name, last} & self.knowledge.missing:
-                continue
-            if name in self.knowledge.alive:
-                return Difference(f"{shown}, though the former still exists", 0)
-            if top in sys.stdlib_module_names and not _names.stdlib_gone(name):
-                return Difference(f"{shown}, though the former is still in the standard library", 0)
-        if any(n.startswith(".") or n.split(".")[0] in names.modules for n in new):
-            return Difference(f"{shown}, which is the project's own", 0)
-        return None
-
-    def _attribute(self, old: str, new: str, line: int) -> Difference | None:
-        shown = f"attribute `{old}` became `{new}`"
-        if old in self.knowledge.names.defined:
-            return Difference(f"{shown}, though the project defines the former", line)
-        if _names.asserts(old) or _names.asserts(new):
-            return Difference(f"{shown}: another assertion", line)
-        if old in self.knowledge.missing or old in _names.GONE_ATTRIBUTES:
-            return None
-        if old in _names.BUILTIN_ATTRIBUTES:
-            return Difference(f"{shown}, though builtin types have the former", line)
-        if any(name.endswith("." + old) for name in self.knowledge.alive):
-            return Difference(f"{shown}, though the former still exists", line)
-        return None
+    def _renamed(self, old: set[str], new: set[str], root: str) -> Difference | None:
+        return renamed(old, new, self.knowledge, imported=root in self._old)

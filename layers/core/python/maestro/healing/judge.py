@@ -18,6 +18,7 @@ from typing import Literal
 
 from maestro.healing import confidence, feedback, grouping, proof
 from maestro.healing.diagnosis import CONTRADICTING
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -184,7 +185,7 @@ def _one(  # noqa: PLR0917 - as judge
     if not green and (following is None or any(f.signature == failure.signature for f in rest)):
         kept = "the failure is still there" if following else "no test ran"
         return _Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
-    gates = dict(proof.STATIC_GATES) if not green else {**proof.STATIC_GATES, **proof.RUN_GATES}
+    gates = dict(STATIC_GATES) if not green else {**STATIC_GATES, **proof.RUN_GATES}
     if not green and trial.suite:
         gates |= proof.SUITE_GATES
     results = proof.prove(

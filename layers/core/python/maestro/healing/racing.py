@@ -10,6 +10,7 @@ from pathlib import Path
 
 from maestro.healing import proof
 from maestro.healing.judge import LAST_RESORTS, Policy, green_tests, preference
+from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import Candidate, CaseResult, Failure, Strategy, Trial, TrialStatus
 
 
@@ -29,7 +30,7 @@ def refusal(failure: Failure, candidate: Candidate, before: Path, after: Path, p
     untried = Trial(candidate.id, TrialStatus.RAN)
     gates = proof.prove(
         failure, candidate, untried, (), before, after, protect=policy.protect, allow=policy.allow,
-        history=policy.history, gates=proof.STATIC_GATES,
+        history=policy.history, gates=STATIC_GATES,
     )  # fmt: skip
     return next((f"{name}: {gate.detail}" for name, gate in gates.items() if not gate.passed), "")
 
@@ -51,7 +52,7 @@ def proven(  # noqa: PLR0917 - as judge
     if candidate.generator in LAST_RESORTS or set(green) != set(failure.tests):
         return None
     # Where an expectation changes, its origin is held against the tests that the trial made green.
-    asked = {**proof.STATIC_GATES, **proof.RUN_GATES} if _updates(candidate) else proof.RUN_GATES
+    asked = {**STATIC_GATES, **proof.RUN_GATES} if _updates(candidate) else proof.RUN_GATES
     gates = proof.prove(
         failure, candidate, trial, baseline, before, after, tests=green, protect=policy.protect, allow=policy.allow,
         flaky=policy.flaky, history=policy.history, gates=asked,

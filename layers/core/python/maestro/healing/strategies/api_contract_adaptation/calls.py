@@ -12,7 +12,8 @@ from maestro.healing.strategies.api_contract_adaptation.renames import failing_l
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
-from maestro.healing.strategies.rewriting import moved, with_imports, without_imports
+from maestro.healing.strategies.moving import moved
+from maestro.healing.strategies.rewriting import with_imports, without_imports
 from maestro.model import Failure, Strategy
 
 _PASSES = 6  # nested uses are replaced from the outside in

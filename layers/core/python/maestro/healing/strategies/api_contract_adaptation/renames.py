@@ -8,8 +8,9 @@ from packaging.version import InvalidVersion, Version
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.catalogue import Change, changes
 from maestro.healing.strategies.evidence import Evidence, MissingName
+from maestro.healing.strategies.moving import moved
 from maestro.healing.strategies.names import canonical
-from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes, without_imports
+from maestro.healing.strategies.rewriting import changed_keywords, renamed_attributes, without_imports
 from maestro.model import Failure, Strategy
 
 _FRAME_LINE = re.compile(r"(?m)^(?:E\s+)?(?:File \"(?P<a>[^\"\n]+)\", line (?P<b>\d+)|(?P<c>[\w./-]+\.py):(?P<d>\d+):)")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines, matches
 from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.moving import moved
 from maestro.healing.strategies.names import is_stdlib
-from maestro.healing.strategies.rewriting import changed_keywords, moved, renamed_attributes
+from maestro.healing.strategies.rewriting import changed_keywords, renamed_attributes
 from maestro.model import Failure, Strategy
 
 _CLOSE = 0.8
