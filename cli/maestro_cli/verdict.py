@@ -82,7 +82,8 @@ def show(
     """
     _headline(console, document, reason)
     repairs = sorted(document.get("repairs", ()), key=lambda repair: repair["status"] != "accepted")
-    healed = {failure for repair in repairs if repair["status"] == "accepted" for failure in repair["failures"]}
+    delivered = [repair for repair in repairs if repair["status"] == "accepted" and repair["tier"] != Tier.REPORT]
+    healed = {failure for repair in delivered for failure in repair["failures"]}
     failures = document.get("failures", ())
     regressions = [failure for failure in failures if failure.get("regression")]
     open_ones = [failure for failure in failures if not failure.get("regression") and failure["id"] not in healed]

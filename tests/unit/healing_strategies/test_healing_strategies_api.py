@@ -215,6 +215,34 @@ def test_a_similar_name_of_an_installed_module(bench: Bench, fail: Fail) -> None
     assert all(c.workaround for c in candidates[1:])
 
 
+def test_in_the_product_a_name_that_nobody_documents_as_gone_may_be_its_mistake(bench: Bench, fail: Fail) -> None:
+    bench.distributions, bench.modules = {"widgets": "2.1.0"}, {"widgets": "widgets"}
+    bench.write(
+        {
+            "demo.py": "import widgets\n\n\ndef make():\n    return widgets.makeWidget(ident=2)\n",
+            "tests/test_demo.py": "import demo\n\n\ndef test_it():\n    assert demo.make()\n",
+        }
+    )
+    name = {
+        "name": "makeWidget", "owner": "widgets", "owner_kind": "module", "owner_distribution": "widgets",
+        "available": ["make_widget"],
+    }  # fmt: skip
+    keyword = {"callee": "widgets.makeWidget", "signature": "(indent=None)"}
+
+    gone = fail(
+        "AttributeError", "module 'widgets' has no attribute 'makeWidget'", file="demo.py", line=5, attributes=name
+    )
+    refused = fail(
+        "TypeError",
+        "makeWidget() got an unexpected keyword argument 'ident'",
+        file="demo.py",
+        line=5,
+        attributes=keyword,
+    )
+
+    assert not any(c.touches_product for c in (*bench.propose(gone), *bench.propose(refused)))
+
+
 def test_the_projects_own_missing_attribute_is_its_defect(bench: Bench, fail: Fail) -> None:
     bench.modules = {"demo": "demo"}
     bench.distributions = {"demo": "1.0"}

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import accumulate
@@ -108,7 +109,7 @@ def _environment() -> Environment:
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters["seconds"] = _seconds
-    environment.filters["percent"] = lambda share: f"{share:.0%}"
+    environment.filters["percent"] = lambda share: f"{math.floor(share * 100)}%"  # as the terminal has it
     environment.filters["plural"] = lambda n, word: f"{n:,} {word if n == 1 else word + 's'}"
     return environment
 
@@ -150,11 +151,11 @@ def _bar(totals: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _repaired(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Map failure ids to the accepted repair that removes them."""
+    """Map failure ids to the accepted repair that removes them; one that is only reported removes nothing."""
     return {
         failure: repair
         for repair in document["repairs"]
-        if repair["status"] == "accepted"
+        if repair["status"] == "accepted" and repair["tier"] != "report"
         for failure in repair["failures"]
     }
 

@@ -1,10 +1,15 @@
-"""A name or keyword that an installed module no longer has, and what it has instead under a similar name."""
+"""A name or keyword that an installed module has not, and what it has instead under a similar name.
+
+Nothing but the likeness speaks for such a rename: what a test file calls so may be taken for an older name. In the
+product it may as well be its own mistake, which is for a person; it follows only what documentation or the library say.
+"""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 
 from maestro.healing.base import Project, Proposal
+from maestro.healing.sourcetree import Role, SourceFile
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines, matches
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.moving import moved
@@ -21,7 +26,7 @@ _PARAMETER = re.compile(r"(?:^|[(,])\s*\**([A-Za-z_]\w*)")
 
 
 class SimilarName:
-    """Follows a rename that the installed module itself shows. The project's own modules are never guessed at."""
+    """Follows in tests a rename that the installed module itself shows; its own modules are never guessed at."""
 
     name = "similar_name"
     strategy = Strategy.API_CONTRACT_ADAPTATION
@@ -37,7 +42,7 @@ class SimilarName:
                 continue
             for rank, new in enumerate(alike(missing.name, missing.available)[:2]):
                 edits: dict[str, str] = {}
-                for source in evidence.tree.sources(missing.name):
+                for source in _tests(evidence, missing.name):
                     if missing.kind == "module":
                         text = moved(
                             source.text, {missing.qualified: f"{missing.owner}.{new}"}, guarded=source.path in lines
@@ -100,7 +105,7 @@ def _full(owner: str, old: str, new: str) -> str:
 
 
 class SimilarKeyword:
-    """Follows a renamed keyword argument that the callee's signature shows."""
+    """Follows in tests a renamed keyword argument that the callee's signature shows."""
 
     name = "similar_keyword"
     strategy = Strategy.API_CONTRACT_ADAPTATION
@@ -117,11 +122,17 @@ class SimilarKeyword:
             for rank, new in enumerate(alike(keyword, parameters)[:2]):
                 edits = {}
                 for path, numbers in lines.items():
+                    if evidence.tree.role(path) is Role.PRODUCT:
+                        continue
                     text = changed_keywords(evidence.tree.text(path) or "", "*", {keyword: new}, lines=numbers)
                     if text is not None:
                         edits[path] = text
                 if edits:
-                    yield Proposal(edits, f"{callee} takes {new}, no longer {keyword}", 0.5 - 0.1 * rank)
+                    yield Proposal(edits, f"{callee} takes {new}, not {keyword}", 0.5 - 0.1 * rank)
+
+
+def _tests(evidence: Evidence, name: str) -> list[SourceFile]:
+    return [s for s in evidence.tree.sources(name) if evidence.tree.role(s.path) is not Role.PRODUCT]
 
 
 def alike(name: str, available: Sequence[str]) -> list[str]:
