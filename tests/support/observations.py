@@ -87,7 +87,8 @@ def tried(objects: Objects, run: str, group: str) -> Iterator[Tried]:
 def _of_heal(objects: Objects, keys: list[str], heal: str, group: str, fate: Mapping[str, str]) -> Iterator[Tried]:
     memory = _json(objects, f"{heal}/memory.json")
     best = memory["best"] or {}
-    rounds = sorted({k.split("/")[-2] for k in keys if k.startswith(f"{heal}/round-") and k.endswith("/rejected.json")})
+    rounds = sorted({k.split("/")[-2] for k in keys if k.startswith(f"{heal}/round-") and k.endswith("/rejected.json")
+                     and f"{k.removesuffix('/rejected.json')}/candidates.json" in keys})  # fmt: skip
     kept = set(memory["kept"])
     failures = [*memory["history"], memory["failure"]]
     for number, name in enumerate(rounds):
