@@ -45,6 +45,18 @@ def test_a_missing_module_gets_its_distribution(
     assert installs(bench) == ["pytest", expected]
 
 
+@pytest.mark.parametrize("file", ["demo.py", "tests/test_demo.py"])
+def test_what_the_product_needs_and_does_not_ask_for_is_said(bench: Bench, fail: Fail, file: str) -> None:
+    bench.write({"demo.py": "", "tests/test_demo.py": "import demo\n", file: "import yaml\n"})
+
+    first, *_ = bench.propose(
+        fail("ModuleNotFoundError", "No module named 'yaml'", file=file, line=1, attributes={"module": "yaml"}),
+        strategies=DEPENDENCY,
+    )
+
+    assert ("its own metadata should ask for it as well" in first.summary) == (file == "demo.py")
+
+
 @pytest.mark.parametrize(
     "module", ["no_such_distribution_at_all", "pyyamll", "_private", "demo", "helpers", "tkinter", "StringIO"]
 )

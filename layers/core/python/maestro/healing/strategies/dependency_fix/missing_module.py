@@ -66,8 +66,9 @@ class MissingModule:
             found = list(find(evidence, module))
             for option in found:
                 edits = environment.add(project, evidence.tree, [option.requirement])
+                said = "" if option.declared else _undeclared(evidence, module)
                 yield Proposal(
-                    edits, f"install {option.requirement} for the module {module}: {option.why}", option.prior
+                    edits, f"install {option.requirement} for the module {module}: {option.why}{said}", option.prior
                 )
             if found:
                 yield from self._together(evidence, module, found[0])
@@ -92,6 +93,15 @@ def _with(first: str, others: Sequence[str]) -> list[str]:
     """
     lines = {canonical(Requirement(line).name): line for line in (*reversed(others), first)}
     return [lines[name] for name in sorted(lines)]
+
+
+def _undeclared(evidence: Evidence, module: str) -> str:
+    """Say so where the product itself imports a module that nothing of the project asks for."""
+    tree = evidence.tree
+    product = [f for f in evidence.project_files if tree.role(f) is Role.PRODUCT]
+    if any(module in imported_modules(tree.text(path) or "", guarded=False) for path in product):
+        return "; the product imports it, so its own metadata should ask for it as well"
+    return ""
 
 
 class NamedRequirement:
