@@ -8,6 +8,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
+from maestro_cli.client import Client
 from maestro_cli.connect import KeyOption, UrlOption, connect
 from maestro_cli.output import DebugOption, JsonOption, Output, command, plain, table
 
@@ -61,7 +62,7 @@ def approve(
 ) -> None:
     """Say that a repair is right; repairs of its kind rank higher in later runs."""
     with command(as_json=as_json, debug=debug) as output:
-        _say(output, url, key, repair, "approve", reason)
+        _say(output, connect(url, key).client, repair, "approve", reason)
 
 
 def reject(
@@ -75,11 +76,10 @@ def reject(
 ) -> None:
     """Say that a repair is wrong; repairs of its kind rank lower, and earn less, in later runs."""
     with command(as_json=as_json, debug=debug) as output:
-        _say(output, url, key, repair, "reject", reason)
+        _say(output, connect(url, key).client, repair, "reject", reason)
 
 
-def _say(output: Output, url: str, key: str, repair: str, verb: str, reason: str) -> None:  # noqa: PLR0917 - what a word is made of
-    client = connect(url, key).client
+def _say(output: Output, client: Client, repair: str, verb: str, reason: str) -> None:
     path = f"/v1/repairs/{quote(repair, safe='')}/{verb}"
     answer: dict[str, Any] = client.post(path, {"reason": reason}, idempotency_key=str(uuid.uuid4()))
     said = f"{answer['review']['word'].capitalize()} {plain(answer['repair']['id'])}: "
