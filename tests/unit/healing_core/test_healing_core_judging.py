@@ -326,6 +326,25 @@ def test_each_test_of_a_group_is_held_against_its_own_place(trees: tuple[Path, P
     assert result.verdict == verdict
 
 
+@pytest.mark.parametrize(("line", "verdict"), [(7, "exhausted"), (11, "progressed")])
+def test_a_step_goes_on_from_where_the_last_round_came(trees: tuple[Path, Path], line: int, verdict: str) -> None:
+    # given a test that failed at line 5, and at line 9 since an earlier round
+    def at(place: int, exception: str) -> CaseResult:
+        frames = (Frame("tests/test_x.py", place, "test_a", in_project=True),)
+        return CaseResult(A, Outcome.FAILED, 0.0, facts=Facts(Phase.CALL, exception, "gone", frames=frames))
+
+    facts = at(9, "TypeError").facts
+    assert facts is not None
+    broken = dataclasses.replace(BROKEN, tests=(A,), facts=facts)
+
+    # when it fails for another reason before that place, or behind it
+    after = [at(line, "ValueError")]
+    result = judged(trees, ran(target=after, suite=[*after, case(B)]), broken, [at(5, "AttributeError"), case(B)])
+
+    # then only the latter is a step
+    assert result.verdict == verdict
+
+
 def test_candidates_without_a_trial_say_why(trees: tuple[Path, Path]) -> None:
     before, after = trees
     trials = [Trial("a", TrialStatus.ENVIRONMENT_FAILED, "no such version")]

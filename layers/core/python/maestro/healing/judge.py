@@ -24,6 +24,7 @@ from maestro.model import (
     CaseResult,
     Facts,
     Failure,
+    Frame,
     GateResult,
     Phase,
     Repair,
@@ -255,21 +256,30 @@ def _moved(failure: Failure, failing: Sequence[Failure], trial: Trial, baseline:
         return not said or all(grouping.normalise(f.facts.message) != said for f in placed)  # not the same elsewhere
     earlier = {r.id: r.facts for r in baseline if r.facts is not None}
     now = {r.id: r.facts for r in trial.target if r.outcome.bad}
-    return all(
-        facts is not None and any(_further(before, facts) for before in (failure.facts, earlier.get(test)) if before)
-        for test, facts in now.items()
-    )
+    return all(facts is not None and _further(failure.facts, earlier.get(test), facts) for test, facts in now.items())
 
 
-def _further(before: Facts, after: Facts) -> bool:
-    """Whether the project's first frame stands later in the same function, or goes deeper from the same line."""
-    old, new = (next((f for f in facts.frames if f.in_project), None) for facts in (before, after))
-    if old is None or new is None:
+def _further(found: Facts, first: Facts | None, after: Facts) -> bool:
+    """Whether the project's first frame stands later in the same function, or goes deeper from the same line.
+
+    ``found`` is where the failure stands by now; ``first`` where a test that it does not speak of failed first.
+    """
+    new = _start(after)
+    before = found if _function(_start(found)) == _function(new) else first
+    old = _start(before) if before is not None else None
+    if before is None or old is None or new is None or _function(old) != _function(new):
         return False
-    known = {(f.file, f.function) for f in before.frames}
-    deeper = any((f.file, f.function) not in known for f in after.frames)
-    same = (old.file, old.function) == (new.file, new.function)
-    return same and (new.line > old.line or (new.line == old.line and deeper))
+    known = {_function(f) for f in before.frames}
+    deeper = any(_function(f) not in known for f in after.frames)
+    return new.line > old.line or (new.line == old.line and deeper)
+
+
+def _start(facts: Facts) -> Frame | None:
+    return next((f for f in facts.frames if f.in_project), None)
+
+
+def _function(frame: Frame | None) -> tuple[str, str] | None:
+    return None if frame is None else (frame.file, frame.function)
 
 
 def repair_of(  # noqa: PLR0917 - as judge
