@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from maestro.healing.base import Project
 from maestro.healing.sourcetree import SourceTree
+from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.names import canonical, is_stdlib
 from maestro.model import Failure
 
@@ -241,6 +242,15 @@ class Evidence:
             if path:
                 return path, number
         return None
+
+    @cached_property
+    def unparsed(self) -> tuple[str, int, str] | None:
+        """The project file that does not parse as its Python reads it: the path, the line, and the text."""
+        place = self.syntax_location
+        text = self.tree.text(place[0]) if place else None
+        if place is None or text is None or parse(text, self.python) is not None:
+            return None
+        return *place, text
 
     def locate(self, name: str) -> str:
         """Return a file of the tree for a path as some tool printed it (absolute elsewhere, relative), or ""."""

@@ -21,10 +21,9 @@ class NewerPython:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one change of ``environment.python``; a workaround where the project does not ask for it itself."""
         evidence = Evidence(failure, project)
-        place = evidence.syntax_location
-        text = evidence.tree.text(place[0]) if place else None
-        if place is None or text is None or parse(text, evidence.python) is not None:
+        if evidence.unparsed is None:
             return
+        file, _, text = evidence.unparsed
         later = [(3, minor) for minor in range(evidence.python[1] + 1, _NEWEST + 1)]
         reading = [version for version in later if parse(text, version) is not None]
         declared = supported_pythons(evidence.tree)
@@ -35,5 +34,5 @@ class NewerPython:
         python = "{}.{}".format(*wanted[0])
         edits = environment.replace(project, evidence.tree, (), python=python)
         here = "{}.{}".format(*evidence.python)
-        words = f"{place[0]} uses syntax that Python {here} does not have; run with Python {python}"
+        words = f"{file} uses syntax that Python {here} does not have; run with Python {python}"
         yield Proposal(edits, words, 0.8 if asked else 0.5, workaround=not asked)

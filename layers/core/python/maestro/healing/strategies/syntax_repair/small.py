@@ -34,12 +34,11 @@ class SmallSyntax:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the texts that parse, the smallest kind of change first."""
         evidence = Evidence(failure, project)
-        place = evidence.syntax_location
-        text = evidence.tree.text(place[0]) if place else None
-        if place is None or text is None or parse(text, evidence.python) is not None:
+        if evidence.unparsed is None:
             return
+        file, line, text = evidence.unparsed
         lines = text.splitlines(keepends=True)
-        at = min(max(place[1] - 1, 0), max(len(lines) - 1, 0))
+        at = min(max(line - 1, 0), max(len(lines) - 1, 0))
         seen: set[str] = set()
         left = _MOST_PARSED
         for words, prior, fix in _FIXES:
@@ -51,7 +50,7 @@ class SmallSyntax:
                 left -= len(code)
                 if parse(code, evidence.python) is not None:
                     seen.add(code)
-                    yield Proposal({place[0]: code}, f"{place[0]}:{place[1]}: {words}", max(prior - 0.15 * rank, 0.05))
+                    yield Proposal({file: code}, f"{file}:{line}: {words}", max(prior - 0.15 * rank, 0.05))
                     rank += 1
 
 
