@@ -38,8 +38,15 @@ class Proposal:
 class Generator(Protocol):
     """Proposes small changes that might remove a failure's cause; cheap, and silent when it has nothing to say."""
 
-    name: str
-    strategy: Strategy
+    @property
+    def name(self) -> str:
+        """What its candidates and its record are known by."""
+        ...
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy that it belongs to."""
+        ...
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield proposals, the likeliest first."""

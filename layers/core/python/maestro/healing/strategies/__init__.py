@@ -17,13 +17,7 @@ from maestro.healing.strategies.api_contract_adaptation.pytest_tests import Mark
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
 from maestro.healing.strategies.api_contract_adaptation.targets import PatchTarget
-from maestro.healing.strategies.assertion_update.following import (
-    AnyOrder,
-    CloseNumber,
-    UpdatedLiteral,
-    UpdatedMessage,
-    UpdatedSnapshot,
-)
+from maestro.healing.strategies.assertion_update.following import FOLLOWING
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
@@ -97,11 +91,7 @@ def generators() -> list[Generator]:
         RestoreState(),
         SortedListing(),
         ListedByName(),
-        UpdatedLiteral(),
-        UpdatedMessage(),
-        CloseNumber(),
-        AnyOrder(),
-        UpdatedSnapshot(),
+        *FOLLOWING,
         VersionPin(),
         FamilyPin(),
         DatedEnvironment(),

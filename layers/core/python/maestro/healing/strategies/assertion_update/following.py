@@ -6,6 +6,7 @@ What may be written is decided by :mod:`maestro.healing.provenance`, which the p
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from maestro.healing import provenance, swaps
@@ -22,83 +23,41 @@ _QUOTED = re.compile(r"""[A-Za-z]{0,2}(\"\"\"|'''|"|')""")
 _NEEDS_ESCAPE = re.compile(r"([.^$*+?{}\[\]|()\\])")
 
 
-def _proposal(
-    failure: Failure, project: Project, write: Callable[[str, Record], Iterable[Edit] | None], what: str, prior: float
-) -> Iterator[Proposal]:
-    """Yield one change of all expectations of a failure that ``write`` knows how to write anew."""
-    tree = SourceTree(project.root, project.test_paths)
-    edits: dict[str, dict[Span, str]] = {}
-    by: dict[str, None] = {}
-    for record in swaps.provenance(failure):
-        text = tree.text(str(record.get("file", "")))
-        changes = None if text is None else write(text, record)
-        for span, new in changes or ():
-            if edits.setdefault(record["file"], {}).setdefault(span, new) != new:
-                return  # two tests share the expectation, and it cannot follow both
-            by[str(record["changed"])] = None
-    if edits:
-        texts: dict[str, str | None] = {
-            file: provenance.replaced(tree.text(file) or "", spans.items()) for file, spans in edits.items()
-        }
-        yield Proposal(texts, f"{what}: {'; '.join(by)}", prior)
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Lets the expectations of a failure that have provenance follow the dependency, those that ``write`` knows.
 
+    ``write`` gives the edits of one record in a file's text, None where the record is of another kind; ``words`` say
+    what the change does.
+    """
 
-class UpdatedLiteral:
-    """Writes the new value where the old one stood, as small a part of the literal as differs."""
-
-    name = "updated_literal"
-    strategy = Strategy.ASSERTION_UPDATE
+    name: str
+    words: str
+    prior: float
+    write: Callable[[str, Record], list[Edit] | None]
+    strategy: Strategy = Strategy.ASSERTION_UPDATE
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the change of all literals that have provenance."""
-        return _proposal(failure, project, _literal, "let the expected value follow the dependency", 0.7)
-
-
-class UpdatedMessage:
-    """Lets the pattern of an expected error, or the part that a text is to hold, follow the words of the message."""
-
-    name = "updated_message"
-    strategy = Strategy.ASSERTION_UPDATE
-
-    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the change of all patterns that have provenance."""
-        return _proposal(failure, project, _message, "let the expected message follow the dependency", 0.7)
-
-
-class CloseNumber:
-    """Allows a number the last digits in which two versions of a dependency differ, and no more."""
-
-    name = "close_number"
-    strategy = Strategy.ASSERTION_UPDATE
-
-    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield ``pytest.approx`` around the old number, which holds with both versions."""
-        return _proposal(failure, project, _close, "allow the digits in which the dependency's versions differ", 0.75)
-
-
-class AnyOrder:
-    """Compares lists in one order, where a dependency gives the same elements in another one."""
-
-    name = "any_order"
-    strategy = Strategy.ASSERTION_UPDATE
-
-    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the comparison of both sides sorted, which holds with both versions."""
-        return _proposal(failure, project, _sorted, "compare without the order, which the dependency changed", 0.5)
-
-
-class UpdatedSnapshot:
-    """Writes the new text into the file of expected output that the test reads."""
-
-    name = "updated_snapshot"
-    strategy = Strategy.ASSERTION_UPDATE
-
-    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the change of all such files that have provenance."""
-        return _proposal(failure, project, _snapshot, "let the expected output follow the dependency", 0.7)
+        """Yield one change of all such expectations; none where two records want one of them otherwise."""
+        tree = SourceTree(project.root, project.test_paths)
+        edits: dict[str, dict[Span, str]] = {}
+        by: dict[str, None] = {}
+        for record in swaps.provenance(failure):
+            text = tree.text(str(record.get("file", "")))
+            changes = None if text is None else self.write(text, record)
+            for span, new in changes or ():
+                if edits.setdefault(record["file"], {}).setdefault(span, new) != new:
+                    return  # two tests share the expectation, and it cannot follow both
+                by[str(record["changed"])] = None
+        if edits:
+            texts: dict[str, str | None] = {
+                file: provenance.replaced(tree.text(file) or "", spans.items()) for file, spans in edits.items()
+            }
+            yield Proposal(texts, f"{self.words}: {'; '.join(by)}", self.prior)
 
 
 def _literal(text: str, record: Record) -> list[Edit] | None:
+    """Write the new value where the old one stood, as small a part of the literal as differs."""
     node = _node(text, record)
     if record.get("kind") != "value" or node is None:
         return None
@@ -148,6 +107,7 @@ def _written(source: str, value: Any) -> str:
 
 
 def _message(text: str, record: Record) -> list[Edit] | None:
+    """Let the pattern of an expected error, or the part that a text is to hold, follow the words of the message."""
     node = _node(text, record)
     new = provenance.pattern(record) if record.get("kind") in ("message", "part") else ""
     if node is None or not new:
@@ -163,6 +123,7 @@ def _message(text: str, record: Record) -> list[Edit] | None:
 
 
 def _close(text: str, record: Record) -> list[Edit] | None:
+    """Allow a number the last digits in which both versions differ, and no more; it then holds with both."""
     node, rel = _node(text, record), provenance.tolerance(record)
     imports = any(
         isinstance(n, ast.Import) and any(a.name == "pytest" and not a.asname for a in n.names)
@@ -174,6 +135,7 @@ def _close(text: str, record: Record) -> list[Edit] | None:
 
 
 def _sorted(text: str, record: Record) -> list[Edit] | None:
+    """Compare lists without their order, where both versions give the same elements; it then holds with both."""
     node, module = _node(text, record), parse(text)
     if record.get("kind") != "value" or node is None or module is None or not provenance.same_elements(record):
         return None
@@ -186,6 +148,16 @@ def _sorted(text: str, record: Record) -> list[Edit] | None:
 
 
 def _snapshot(text: str, record: Record) -> list[Edit] | None:
+    """Write the new text into the file of expected output that the test reads."""
     new = provenance.snapshot(text, record) if record.get("kind") == "snapshot" else None
     lines = text.encode().splitlines(keepends=True)
     return None if new is None or not lines else [((1, 0, len(lines), len(lines[-1])), new)]
+
+
+FOLLOWING = (
+    Following("updated_literal", "let the expected value follow the dependency", 0.7, _literal),
+    Following("updated_message", "let the expected message follow the dependency", 0.7, _message),
+    Following("close_number", "allow the digits in which the dependency's versions differ", 0.75, _close),
+    Following("any_order", "compare without the order, which the dependency changed", 0.5, _sorted),
+    Following("updated_snapshot", "let the expected output follow the dependency", 0.7, _snapshot),
+)
