@@ -1,7 +1,8 @@
 """One machine for all workflow tests: environments are built once, in a folder of the session."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from support.machine import LocalMachine
@@ -28,16 +29,17 @@ def machine(cache: Path) -> Iterator[LocalMachine]:
         yield made
 
 
-Write = Callable[[Mapping[str, str]], Path]
+class Write(Protocol):
+    def __call__(self, files: Mapping[str, str], more: str = "") -> Path: ...
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a project's files; it has a configuration of its own unless one is given."""
+    """Write a project's files; its configuration is the one above, with ``more`` after it, unless one is given."""
 
-    def make(files: Mapping[str, str]) -> Path:
+    def make(files: Mapping[str, str], more: str = "") -> Path:
         root = tmp_path / "project"
-        for name, text in {"maestro.yaml": CONFIGURATION, **files}.items():
+        for name, text in {"maestro.yaml": CONFIGURATION + more, **files}.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
         return root

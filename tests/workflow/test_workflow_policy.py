@@ -5,23 +5,9 @@ from typing import Any
 import pytest
 from support.machine import LocalMachine
 
-CONFIGURATION = """\
-project: sample
-environment:
-  python: "3.11"
-  install: [pytest]
-suites:
-  unit:
-    paths: [tests]
-healing: {}
-"""
 SLIP = {
     "tests/test_a.py": "def doubled(number)\n    return 2 * number\n\n\ndef test_it():\n    assert doubled(2) == 4\n"
 }
-
-
-def project(healing: str) -> dict[str, str]:
-    return {**SLIP, "maestro.yaml": CONFIGURATION.format(healing)}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +20,7 @@ def project(healing: str) -> dict[str, str]:
     ],
 )
 def test_thresholds_decide_the_tier(machine: LocalMachine, write: Any, thresholds: str, tier: str, status: str) -> None:
-    outcome = machine.run(write(project(f"{{thresholds: {thresholds}}}")))
+    outcome = machine.run(write(SLIP, f"healing: {{thresholds: {thresholds}}}\n"))
 
     (repair,) = outcome.accepted
     assert (repair.tier, outcome.run.status) == (tier, status)
@@ -43,7 +29,7 @@ def test_thresholds_decide_the_tier(machine: LocalMachine, write: Any, threshold
 
 
 def test_only_the_strategies_that_are_named_are_tried(machine: LocalMachine, write: Any) -> None:
-    outcome = machine.run(write(project("{strategies: [timing_adjustment, dependency_fix]}")))
+    outcome = machine.run(write(SLIP, "healing: {strategies: [timing_adjustment, dependency_fix]}\n"))
 
     assert outcome.run.status == "failed"
     assert {r.strategy for r in outcome.repairs} <= {"timing_adjustment", "dependency_fix"}
@@ -54,7 +40,7 @@ def test_only_the_strategies_that_are_named_are_tried(machine: LocalMachine, wri
 def test_a_path_that_is_protected_or_not_allowed_is_never_touched(
     machine: LocalMachine, write: Any, healing: str
 ) -> None:
-    outcome = machine.run(write(project(healing)))
+    outcome = machine.run(write(SLIP, f"healing: {healing}\n"))
 
     assert outcome.run.status == "failed"
     assert outcome.accepted == ()
