@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from maestro.healing import proof
+from maestro.healing.attempt import Attempt
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
     Candidate,
@@ -39,7 +40,7 @@ def judged(folder: Path, owner: str, failure: Failure = FAILURE, candidate: Cand
         (folder / name / "maestro.yaml").write_text(CONFIGURATION.format(line))
     trial = Trial(candidate="c", status=TrialStatus.RAN)
     gates = {"it": STATIC_GATES["answers_the_cause"]}
-    return proof.prove(failure, candidate, trial, (), folder / "before", folder / "after", gates=gates)["it"]
+    return proof.prove(Attempt(failure, candidate, trial, (), folder / "before", folder / "after"), gates=gates)["it"]
 
 
 @pytest.mark.parametrize("owner", ["iniconfig", "src/iniconfig"])

@@ -10,6 +10,7 @@ from maestro.healing import proof
 from maestro.healing._forms import Knowledge
 from maestro.healing._rewrites import BRIDGE
 from maestro.healing._trees import Names
+from maestro.healing.attempt import Attempt
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.healing.weakening import product_change
 from maestro.model import Failure, Frame, GateResult, Trial, TrialStatus
@@ -189,7 +190,7 @@ def gates(tmp_path: Path, case: Edits) -> dict[str, GateResult]:
         text = text.replace(old, new, 1)
     before, after = two_trees(tmp_path, BASE, {name: text})
     trial = Trial("c1", TrialStatus.RAN)
-    return proof.prove(failed, candidate(), trial, (), before, after, gates=STATIC_GATES)
+    return proof.prove(Attempt(failed, candidate(), trial, (), before, after), gates=STATIC_GATES)
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -225,7 +226,9 @@ def test_a_file_that_nothing_reads_changes_only_in_what_made_it_unreadable(name:
     for number, (after, passes) in enumerate(((right, True), (wrong, False))):
         if after is not None:
             trees = two_trees(tmp_path / str(number), {**BASE, "product.py": before}, {"product.py": after})
-            results = proof.prove(failed, candidate(), Trial("c1", TrialStatus.RAN), (), *trees, gates=STATIC_GATES)
+            results = proof.prove(
+                Attempt(failed, candidate(), Trial("c1", TrialStatus.RAN), (), *trees), gates=STATIC_GATES
+            )
             assert (results["scope"].passed and results["no_weakening"].passed) is passes
 
 

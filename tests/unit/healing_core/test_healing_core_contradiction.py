@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from healing_core_trees import candidate, failure, two_trees
 from maestro.healing import judge, proof
+from maestro.healing.attempt import Attempt, Policy
 from maestro.model import Candidate, CaseResult, Facts, Outcome, Phase, Tier, Trial, TrialStatus
 
 A, B = ("tests/test_x.py::test_a", "tests/test_x.py::test_b")
@@ -68,7 +69,7 @@ def test_the_experiment_leaves_source_and_tests_alone(tmp_path: Path) -> None:
     before, after = two_trees(
         tmp_path, {"tests/test_x.py": TEST, "maestro.yaml": NEW}, {"maestro.yaml": OLD, "tests/test_x.py": TEST + "\n"}
     )
-    gates = proof.prove(REGRESSION, dated(), ran(case(A), case(B)), BASELINE, before, after)
+    gates = proof.prove(Attempt(REGRESSION, dated(), ran(case(A), case(B)), BASELINE, before, after))
     assert not gates["diagnosis"].passed
 
 
@@ -84,7 +85,7 @@ def test_code_that_the_older_interpreter_does_not_run_may_hide_the_defect(
     )
     facts = dataclasses.replace(REGRESSION.facts, covered={"x.py": ("one",)})
     broken = dataclasses.replace(REGRESSION, facts=facts)
-    gates = proof.prove(broken, dated(), ran(case(A), case(B)), BASELINE, before, after)
+    gates = proof.prove(Attempt(broken, dated(), ran(case(A), case(B)), BASELINE, before, after))
     assert gates["diagnosis"].passed is passed
 
 
@@ -135,6 +136,6 @@ def test_another_interpreter_is_for_a_person_to_decide(line: str, *, capped: boo
     broken = dataclasses.replace(REGRESSION, regression=False, facts=facts)
     patch = f"--- a/maestro.yaml\n+++ b/maestro.yaml\n@@ -1 +1 @@\n-x\n{line}\n"
     made = dataclasses.replace(dated(), patch=patch, workaround=False)
-    repair = judge.repair_of(broken, made, ran(case(A), case(B)), (A, B), {}, judge.Policy())
+    repair = judge.repair_of(broken, made, ran(case(A), case(B)), (A, B), {}, Policy())
     assert repair.confidence >= 0.75
     assert (repair.tier is Tier.PULL_REQUEST) is capped

@@ -9,6 +9,7 @@ import pytest
 from healing_core_trees import candidate, failure, lay_out, two_trees
 from maestro.healing import proof
 from maestro.healing._fields import renamed_field
+from maestro.healing.attempt import Attempt
 from maestro.healing.base import Project
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.healing.strategies.api_contract_adaptation.fields import RenamedField
@@ -70,7 +71,9 @@ def test_without_a_description_that_renamed_it_the_test_stays(name: str, tmp_pat
 
     assert renamed_field(before, failed) is None
     assert not proposals(before, failed)
-    results = proof.prove(failed, candidate(), Trial("c1", TrialStatus.RAN), (), before, after, gates=STATIC_GATES)
+    results = proof.prove(
+        Attempt(failed, candidate(), Trial("c1", TrialStatus.RAN), (), before, after), gates=STATIC_GATES
+    )
     assert not results["provenance"].passed
 
 
@@ -82,7 +85,9 @@ def test_a_field_that_the_description_renamed_is_read_by_its_new_name(tmp_path: 
     after = lay_out(lay_out(tmp_path / "after", base), edits)
 
     assert edits == {"tests/test_api.py": TESTS.replace("userName", "user_name")}
-    results = proof.prove(missed(), candidate(), Trial("c1", TrialStatus.RAN), (), before, after, gates=STATIC_GATES)
+    results = proof.prove(
+        Attempt(missed(), candidate(), Trial("c1", TrialStatus.RAN), (), before, after), gates=STATIC_GATES
+    )
     assert all(result.passed for result in results.values()), results
 
 
@@ -92,5 +97,7 @@ def test_a_field_that_the_description_renamed_is_read_by_its_new_name(tmp_path: 
 def test_the_new_name_replaces_nothing_but_the_old_one(old: str, new: str, tmp_path: Path) -> None:
     base = {"tests/test_api.py": TESTS, "openapi.json": described("user_name", "id")}
     before, after = two_trees(tmp_path, base, {"tests/test_api.py": TESTS.replace(old, new)})
-    results = proof.prove(missed(), candidate(), Trial("c1", TrialStatus.RAN), (), before, after, gates=STATIC_GATES)
+    results = proof.prove(
+        Attempt(missed(), candidate(), Trial("c1", TrialStatus.RAN), (), before, after), gates=STATIC_GATES
+    )
     assert not (results["provenance"].passed and results["no_weakening"].passed)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing import combine as combining
 from maestro.healing import confidence, judge, proof
+from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.errors import OutcomesError
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
@@ -138,21 +139,21 @@ def test_a_workaround_of_unsteady_tests_is_for_a_person_to_decide(trees: tuple[P
 )
 def test_a_bad_run_is_refused_by_its_gate(trees: tuple[Path, Path], gate: str, change: dict[str, object]) -> None:
     trial = dataclasses.replace(GOOD, **change)
-    results = proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)
+    results = proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))
     assert not results[gate].passed
     assert judged(trees, trial).repair is None
 
 
 def test_a_known_flaky_test_does_not_refuse_a_repair(trees: tuple[Path, Path]) -> None:
     trial = dataclasses.replace(GOOD, suite=(case(A), case(B, Outcome.FAILED)))
-    results = proof.prove(BROKEN, candidate(), trial, BASELINE, *trees, flaky=[B])
+    results = proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees, Policy(flaky=frozenset({B}))))
     assert all(result.passed for result in results.values())
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.FLAKY, Outcome.FAILED, Outcome.ERROR, Outcome.XPASSED])
 def test_only_green_is_green(trees: tuple[Path, Path], outcome: Outcome) -> None:
     trial = dataclasses.replace(GOOD, target=(case(A, outcome),))
-    assert not proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)["target_green"].passed
+    assert not proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))["target_green"].passed
     assert judged(trees, trial).repair is None
 
 
@@ -160,7 +161,7 @@ def test_a_regression_is_never_repaired(trees: tuple[Path, Path]) -> None:
     broken = dataclasses.replace(BROKEN, regression=True)
     assert judged(trees, broken=broken).repair is None
     assert judged(trees, broken=broken).verdict == "exhausted"
-    assert set(proof.prove(broken, candidate(), GOOD, BASELINE, *trees)) == {"diagnosis"}
+    assert set(proof.prove(Attempt(broken, candidate(), GOOD, BASELINE, *trees))) == {"diagnosis"}
 
 
 def test_adaptation_wins_over_workaround_then_size_then_prior(trees: tuple[Path, Path]) -> None:
@@ -246,9 +247,9 @@ def test_a_file_that_collects_with_some_failures_is_kept_for_its_green_tests(tre
 
 def test_a_test_that_leans_on_others_does_not_refuse_a_repair_of_something_else(trees: tuple[Path, Path]) -> None:
     trial = dataclasses.replace(GOOD, repeats=((case(A),), (case(A, Outcome.FLAKY),)))
-    assert "lean on the order" in proof.prove(BROKEN, candidate(), trial, BASELINE, *trees)["stable"].detail
+    assert "lean on the order" in proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))["stable"].detail
     waiting = dataclasses.replace(candidate(), strategy=Strategy.TIMING_ADJUSTMENT)
-    assert not proof.prove(BROKEN, waiting, trial, BASELINE, *trees)["stable"].passed
+    assert not proof.prove(Attempt(BROKEN, waiting, trial, BASELINE, *trees))["stable"].passed
 
 
 def test_a_file_is_judged_by_how_its_tests_ended(trees: tuple[Path, Path]) -> None:
@@ -261,9 +262,9 @@ def test_a_file_is_judged_by_how_its_tests_ended(trees: tuple[Path, Path]) -> No
     trial = ran(target=[case(A), case(B)], repeats=[[case(A), case(B)], upset], suite=[case(A), case(B)])
 
     # when its tests passed on their own, or one did not
-    leaning = proof.prove(broken, candidate(), trial, baseline, *trees, tests=(file,))["stable"]
+    leaning = proof.prove(Attempt(broken, candidate(), trial, baseline, *trees), tests=(file,))["stable"]
     still = dataclasses.replace(trial, repeats=((summed_up, case(A, Outcome.FAILED), case(B)),))
-    failing = proof.prove(broken, candidate(), still, baseline, *trees, tests=(file,))["stable"]
+    failing = proof.prove(Attempt(broken, candidate(), still, baseline, *trees), tests=(file,))["stable"]
 
     # then only the latter is not stable
     assert leaning.passed
@@ -277,7 +278,9 @@ def test_names_of_earlier_rounds_are_known(tmp_path: Path) -> None:
     alive = failure((A,), exception="TypeError", attributes={"owner": "lib.Shell", "name": "x", "available": ["read"]})
     trial = Trial("c1", TrialStatus.RAN)
     for history, passed in (((), False), ((missing,), True)):
-        result = proof.prove(alive, candidate(), trial, (), before, after, history=history, gates=STATIC_GATES)
+        result = proof.prove(
+            Attempt(alive, candidate(), trial, (), before, after, Policy(history=history)), gates=STATIC_GATES
+        )
         assert result["no_weakening"].passed is passed
 
 

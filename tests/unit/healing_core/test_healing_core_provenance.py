@@ -12,6 +12,7 @@ from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing import judge, proof, provenance
+from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import CaseResult, Failure, GateResult, Outcome, Strategy, Tier, Trial, TrialStatus
 
@@ -124,15 +125,8 @@ def gates(
         failure(tests or tuple(r["test"] for r in records)), diagnosis={"provenance": list(records)}
     )
     proposed = dataclasses.replace(candidate(), strategy=Strategy.ASSERTION_UPDATE)
-    return proof.prove(
-        found,
-        proposed,
-        Trial("c1", TrialStatus.RAN, target=(CaseResult("a::b", Outcome.PASSED, 0.1),)),
-        (),
-        before,
-        after,
-        gates=STATIC_GATES,
-    )
+    trial = Trial("c1", TrialStatus.RAN, target=(CaseResult("a::b", Outcome.PASSED, 0.1),))
+    return proof.prove(Attempt(found, proposed, trial, (), before, after), gates=STATIC_GATES)
 
 
 def in_tests(old: str, new: str, count: int = 1) -> dict[str, str | None]:
@@ -237,7 +231,7 @@ def test_a_person_decides_on_an_expectation_however_sure_it_looks() -> None:
         trial,
         ("a::b",),
         {},
-        judge.Policy(thresholds={Tier.APPLIED: 0.1, Tier.REVIEW: 0.1, Tier.PULL_REQUEST: 0.1}),
+        Policy(thresholds={Tier.APPLIED: 0.1, Tier.REVIEW: 0.1, Tier.PULL_REQUEST: 0.1}),
     )
     assert made.tier is Tier.PULL_REQUEST
 

@@ -9,7 +9,8 @@ from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import judge, racing
-from maestro.healing.judge import LAST_RESORTS, Policy
+from maestro.healing.attempt import Attempt, Policy
+from maestro.healing.judge import LAST_RESORTS
 from maestro.model import Candidate, CaseResult, Facts, MutantResult, Mutation, Outcome, Phase, Trial, TrialStatus
 
 OLD = "import collections\n\n\ndef test_a():\n    assert isinstance({}, collections.Mapping)\n    assert 2 > 1\n"
@@ -51,7 +52,7 @@ def test_a_protected_path_is_refused_before_a_trial(tmp_path: Path) -> None:
 def test_a_trial_that_passes_every_gate_proves(tmp_path: Path) -> None:
     before, patched = trees(tmp_path, GOOD)
 
-    done = racing.proven(BROKEN, candidate(), TRIAL, (FAILED, BESIDE), before, patched, Policy())
+    done = racing.proven(Attempt(BROKEN, candidate(), TRIAL, (FAILED, BESIDE), before, patched))
 
     assert done == racing.Proven(candidate(), left=1)
 
@@ -70,14 +71,14 @@ def test_a_trial_that_passes_every_gate_proves(tmp_path: Path) -> None:
 def test_a_trial_that_a_gate_refuses_proves_nothing(tmp_path: Path, trial: Trial) -> None:
     before, patched = trees(tmp_path, GOOD)
 
-    assert racing.proven(BROKEN, candidate(), trial, (FAILED, BESIDE), before, patched, Policy()) is None
+    assert racing.proven(Attempt(BROKEN, candidate(), trial, (FAILED, BESIDE), before, patched)) is None
 
 
 def test_a_last_resort_stops_nobody(tmp_path: Path) -> None:
     before, patched = trees(tmp_path, GOOD)
     dated = dataclasses.replace(candidate(), generator=next(iter(LAST_RESORTS)))
 
-    assert racing.proven(BROKEN, dated, TRIAL, (FAILED, BESIDE), before, patched, Policy()) is None
+    assert racing.proven(Attempt(BROKEN, dated, TRIAL, (FAILED, BESIDE), before, patched)) is None
 
 
 def test_a_workaround_never_stops_an_adaptation() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from healing_core_trees import candidate, failure, two_trees
 from maestro.healing import judge
+from maestro.healing.attempt import Policy
 from maestro.healing.base import Project
 from maestro.healing.diagnosis import healable
-from maestro.healing.judge import Policy
 from maestro.model import (
     CaseResult,
     EnvironmentFacts,

@@ -9,6 +9,7 @@ from healing_core_trees import candidate, failure, two_trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import proof, weakening
+from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import Failure, GateResult, Trial, TrialStatus
 
@@ -300,9 +301,8 @@ WRONG: dict[str, tuple[str, str, dict[str, str | None]]] = {
 
 def static_gates(before: Path, after: Path, broken: Failure | None = None) -> dict[str, GateResult]:
     trial = Trial("c1", TrialStatus.RAN)
-    return proof.prove(
-        broken or failure(), candidate(), trial, (), before, after, gates=STATIC_GATES, protect=("secret/*",)
-    )
+    attempt = Attempt(broken or failure(), candidate(), trial, (), before, after, Policy(protect=("secret/*",)))
+    return proof.prove(attempt, gates=STATIC_GATES)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -589,7 +589,8 @@ def test_a_protected_path_is_refused_however_it_is_written(tmp_path: Path, patte
 
     def refused(**policy: tuple[str, ...]) -> bool:
         gates = {"scope": STATIC_GATES["scope"]}
-        result = proof.prove(failure(), candidate(), trial, (), before, after, gates=gates, **policy)["scope"]
+        attempt = Attempt(failure(), candidate(), trial, (), before, after, Policy(**policy))
+        result = proof.prove(attempt, gates=gates)["scope"]
         return "secret/a.py is" in result.detail
 
     assert refused(protect=(pattern,))

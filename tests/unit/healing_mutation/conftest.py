@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from maestro.healing import proof
+from maestro.healing.attempt import Attempt
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -55,9 +56,8 @@ class Tried:
 
     def gates(self, chosen: Mapping[str, object] | None = None) -> dict[str, GateResult]:
         patch = Candidate("c", Strategy.API_CONTRACT_ADAPTATION, "g", "a change", "+a\n")
-        return proof.prove(
-            self.failure, patch, self.trial, self.before, *self.trees, gates=chosen,  # type: ignore[arg-type]
-        )  # fmt: skip
+        attempt = Attempt(self.failure, patch, self.trial, self.before, *self.trees)
+        return proof.prove(attempt, gates=chosen)  # type: ignore[arg-type]
 
 
 class Lab:

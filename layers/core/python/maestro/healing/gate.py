@@ -6,31 +6,25 @@ that look at what ran in :mod:`maestro.healing.proof`.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from maestro.healing._forms import Knowledge
 from maestro.healing._trees import Change
+from maestro.healing.attempt import Attempt
 from maestro.healing.weakening import Finding
-from maestro.model import Candidate, CaseResult, Failure, GateResult, Trial
+from maestro.model import GateResult
 
 SHOWN = 5  # so many names or problems a detail lists
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Everything that the gates look at. ``tests`` are the ids that must have become green."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Attempt):
+    """Everything that the gates look at: an attempt, and what both of its trees say.
 
-    failure: Failure
-    candidate: Candidate
-    trial: Trial
-    baseline: tuple[CaseResult, ...]
-    before: Path
-    after: Path
+    ``tests`` are the ids that must have become green.
+    """
+
     tests: tuple[str, ...]
-    protect: tuple[str, ...]
-    allow: tuple[str, ...]
-    flaky: frozenset[str]
     changed: tuple[Change, ...]
     knowledge: Knowledge
     findings: tuple[Finding, ...]

@@ -12,11 +12,12 @@ pass in the environment of their own time, which shows that it was none.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from maestro.healing import confidence, feedback, grouping, proof
+from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
@@ -56,19 +57,6 @@ class Judgement:
     repair: Repair | None = None
     next_failure: Failure | None = None
     rejected: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a project allows: protected and allowed paths, thresholds of tiers, and tests that are known to be flaky."""
-
-    protect: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    thresholds: Mapping[Tier, float] = field(default_factory=lambda: confidence.THRESHOLDS)
-    flaky: frozenset[str] = frozenset()
-    rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
-    history: tuple[Failure, ...] = ()  # the failures that those patches were made for
-    said: feedback.Record = field(default_factory=dict)  # what people said of earlier repairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +177,8 @@ def _one(  # noqa: PLR0917 - as judge
     gates = dict(STATIC_GATES) if not green else {**STATIC_GATES, **proof.RUN_GATES}
     if not green and trial.suite:
         gates |= proof.SUITE_GATES
-    results = proof.prove(
-        failure, candidate, trial, baseline, before, materialise_after(candidate), tests=green,
-        protect=policy.protect, allow=policy.allow, flaky=policy.flaky, history=policy.history, gates=gates,
-    )  # fmt: skip
+    attempt = Attempt(failure, candidate, trial, baseline, before, materialise_after(candidate), policy)
+    results = proof.prove(attempt, tests=green, gates=gates)
     return _Judged(candidate, trial, green, results, following)
 
 

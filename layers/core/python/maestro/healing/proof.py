@@ -5,13 +5,13 @@ Those that need no run are in :mod:`maestro.healing.static_gates`. A repair pass
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from maestro.healing import swaps, weakening
 from maestro.healing._claims import untouched
 from maestro.healing._configuration import is_configuration
 from maestro.healing._trees import changes
+from maestro.healing.attempt import Attempt
 from maestro.healing.contradiction import contradicted
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.gate import Evidence, Gate, listed
@@ -19,7 +19,7 @@ from maestro.healing.mutation import product_file
 from maestro.healing.mutation_trial import verdict
 from maestro.healing.provenance import taken_back
 from maestro.healing.static_gates import STATIC_GATES
-from maestro.model import Candidate, CaseResult, Failure, GateResult, Outcome, Strategy, Trial
+from maestro.model import CaseResult, GateResult, Outcome, Strategy
 
 SESSION = "<session>"
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
@@ -108,7 +108,7 @@ def no_regression(evidence: Evidence) -> GateResult:
     now = _ids(evidence.trial.suite)
     if not now:
         return GateResult(passed=False, detail="the whole suite was not run")
-    passed = {k for k, o in _ids(evidence.baseline).items() if o is Outcome.PASSED} - evidence.flaky
+    passed = {k for k, o in _ids(evidence.baseline).items() if o is Outcome.PASSED} - evidence.policy.flaky
     lost = {f"{test} ({now.get(test, 'gone')})" for test in passed if now.get(test) is not Outcome.PASSED}
     if lost:
         return GateResult(
@@ -124,7 +124,7 @@ def nothing_vanished(evidence: Evidence) -> GateResult:
         return GateResult(passed=False, detail="the whole suite was not run")
     gone = {
         t for t in before if "::" in t and t not in now and not any(k.startswith(t + "::") for k in now)
-    } - evidence.flaky
+    } - evidence.policy.flaky
     silent = (Outcome.SKIPPED, Outcome.XFAILED)
     hidden = {t for t, o in before.items() if o not in silent and now.get(t) in silent}
     hidden |= {t for t, o in before.items() if o is Outcome.SKIPPED and now.get(t) is Outcome.XFAILED}
@@ -164,51 +164,36 @@ RUN_GATES: Mapping[str, Gate] = {
 }
 
 
-def prove(  # noqa: PLR0917 - the order that the contract states
-    failure: Failure,
-    candidate: Candidate,
-    trial: Trial,
-    baseline: Sequence[CaseResult],
-    before: Path,
-    after: Path,
-    *,
-    tests: Sequence[str] | None = None,
-    protect: Sequence[str] = (),
-    allow: Sequence[str] = (),
-    flaky: Collection[str] = (),
-    history: Sequence[Failure] = (),
-    gates: Mapping[str, Gate] | None = None,
+def prove(
+    attempt: Attempt, *, tests: Sequence[str] | None = None, gates: Mapping[str, Gate] | None = None
 ) -> dict[str, GateResult]:
-    """Put a candidate through the gates and return each one's result, by name.
+    """Put a candidate through the gates (default: all) and return each one's result, by name.
 
-    ``baseline`` are the results of the whole suite before the patch; ``before`` and ``after`` the trees without and
-    with it; ``tests`` the ids that it claims to have made green (default: all of the failure's); ``history`` the
-    failures of earlier rounds, whose repairs the patch contains.
+    ``tests`` are the ids that it claims to have made green (default: all of the failure's).
     """
-    if failure.regression and candidate.generator not in CONTRADICTING:
+    failure = attempt.failure
+    if failure.regression and attempt.candidate.generator not in CONTRADICTING:
         refused = GateResult(passed=False, detail="the failure is a regression of the product; no repair may hide it")
         return {"diagnosis": refused}
     chosen = {**STATIC_GATES, **RUN_GATES} if gates is None else gates
-    changed = changes(before, after)
-    knowledge = weakening.knowledge_of(before, failure, *history)
+    changed = changes(attempt.before, attempt.after)
+    knowledge = weakening.knowledge_of(attempt.before, failure, *attempt.policy.history)
     rest, followed = taken_back(changed, swaps.provenance(failure))
     evidence = Evidence(
-        failure=failure,
-        candidate=candidate,
-        trial=trial,
-        baseline=tuple(baseline),
-        before=before,
-        after=after,
+        failure,
+        attempt.candidate,
+        attempt.trial,
+        attempt.baseline,
+        attempt.before,
+        attempt.after,
+        attempt.policy,
         tests=tuple(failure.tests if tests is None else tests),
-        protect=tuple(protect),
-        allow=tuple(allow),
-        flaky=frozenset(flaky),
         changed=changed,
         knowledge=knowledge,
-        findings=weakening.inspect(before, rest, knowledge) if chosen.keys() & STATIC_GATES.keys() else (),
+        findings=weakening.inspect(attempt.before, rest, knowledge) if chosen.keys() & STATIC_GATES.keys() else (),
         followed=followed,
     )
     results = {name: gate(evidence) for name, gate in chosen.items()}
     if failure.regression:
-        results["diagnosis"] = contradicted(failure, changed, evidence.tests, before, after)
+        results["diagnosis"] = contradicted(failure, changed, evidence.tests, attempt.before, attempt.after)
     return results

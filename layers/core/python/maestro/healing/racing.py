@@ -4,14 +4,14 @@ Candidates of a round race. One that is proven leaves a mark; a candidate that c
 What comes out is what would come out if all ran to their ends: only a candidate that the judge would pass over stops.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.healing import proof
-from maestro.healing.judge import LAST_RESORTS, Policy, green_tests, preference
+from maestro.healing.attempt import Attempt, Policy
+from maestro.healing.judge import LAST_RESORTS, green_tests, preference
 from maestro.healing.static_gates import STATIC_GATES
-from maestro.model import Candidate, CaseResult, Failure, Strategy, Trial, TrialStatus
+from maestro.model import Candidate, Failure, Strategy, Trial, TrialStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,56 +28,29 @@ def refusal(failure: Failure, candidate: Candidate, before: Path, after: Path, p
     ``before`` is the source as submitted, ``after`` the tree with the candidate's patch.
     """
     untried = Trial(candidate.id, TrialStatus.RAN)
-    gates = proof.prove(
-        failure, candidate, untried, (), before, after, protect=policy.protect, allow=policy.allow,
-        history=policy.history, gates=STATIC_GATES,
-    )  # fmt: skip
+    gates = proof.prove(Attempt(failure, candidate, untried, (), before, after, policy), gates=STATIC_GATES)
     return next((f"{name}: {gate.detail}" for name, gate in gates.items() if not gate.passed), "")
 
 
-def proven(  # noqa: PLR0917 - as judge
-    failure: Failure,
-    candidate: Candidate,
-    trial: Trial,
-    baseline: Sequence[CaseResult],
-    before: Path,
-    after: Path,
-    policy: Policy,
-) -> Proven | None:
+def proven(attempt: Attempt) -> Proven | None:
     """Return what a finished trial proves of a candidate that no static gate refuses; None where it is not all proven.
 
     A last resort proves nothing here: the judge may hold it back in favour of others.
     """
-    green = green_tests(failure, candidate, trial)
+    failure, candidate = attempt.failure, attempt.candidate
+    green = green_tests(failure, candidate, attempt.trial)
     if candidate.generator in LAST_RESORTS or set(green) != set(failure.tests):
         return None
     # Where an expectation changes, its origin is held against the tests that the trial made green.
-    asked = {**STATIC_GATES, **proof.RUN_GATES} if _updates(candidate) else proof.RUN_GATES
-    gates = proof.prove(
-        failure, candidate, trial, baseline, before, after, tests=green, protect=policy.protect, allow=policy.allow,
-        flaky=policy.flaky, history=policy.history, gates=asked,
-    )  # fmt: skip
-    return Proven(candidate, left(trial)) if all(gate.passed for gate in gates.values()) else None
+    updates = candidate.strategy is Strategy.ASSERTION_UPDATE
+    asked = {**STATIC_GATES, **proof.RUN_GATES} if updates else proof.RUN_GATES
+    gates = proof.prove(attempt, tests=green, gates=asked)
+    return Proven(candidate, left(attempt.trial)) if all(gate.passed for gate in gates.values()) else None
 
 
-def _updates(candidate: Candidate) -> bool:
-    return candidate.strategy is Strategy.ASSERTION_UPDATE
-
-
-def costly(  # noqa: PLR0917 - as judge
-    failure: Failure,
-    candidate: Candidate,
-    trial: Trial,
-    baseline: Sequence[CaseResult],
-    before: Path,
-    after: Path,
-    policy: Policy,
-) -> bool:
+def costly(attempt: Attempt) -> bool:
     """Whether the whole suite's run refuses a candidate, so that nothing else needs to be run."""
-    gates = proof.prove(
-        failure, candidate, trial, baseline, before, after, flaky=policy.flaky, history=policy.history,
-        gates=proof.SUITE_GATES,
-    )  # fmt: skip
+    gates = proof.prove(attempt, gates=proof.SUITE_GATES)
     return not all(gates[name].passed for name in proof.SUITE_GATES)
 
 

@@ -103,10 +103,10 @@ def scope(evidence: Evidence) -> GateResult:
     problems: list[str] = []
     lines = 0
     for change in evidence.changed:
-        by = [p for p in (*_ALWAYS_PROTECTED, *evidence.protect) if covered(change.path, [p])]
+        by = [p for p in (*_ALWAYS_PROTECTED, *evidence.policy.protect) if covered(change.path, [p])]
         if by:
             problems.append(f"{change.path} is protected by {by[0]!r}")
-        if evidence.allow and not covered(change.path, evidence.allow):
+        if evidence.policy.allow and not covered(change.path, evidence.policy.allow):
             problems.append(f"{change.path} is not among the allowed paths")
         expected = any(r["file"] == change.path for r in evidence.followed)
         if change.binary or not (change.python or is_configuration(change.path) or expected):

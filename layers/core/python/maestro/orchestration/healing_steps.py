@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from maestro.config import Config, load_config
+from maestro.healing.attempt import Policy
 from maestro.healing.base import Project
 from maestro.healing.candidates import proposed
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.experiments import stress
 from maestro.healing.feedback import pattern, weighed
-from maestro.healing.judge import Judgement, Policy, judge
+from maestro.healing.judge import Judgement, judge
 from maestro.model import (
     Candidate,
     CaseResult,

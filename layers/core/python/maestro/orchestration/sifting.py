@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from maestro.healing.attempt import Policy
 from maestro.healing.combine import squash
 from maestro.healing.errors import CombineError
-from maestro.healing.judge import Policy
 from maestro.healing.racing import refusal
 from maestro.model import Candidate, Failure
 from maestro.registry import PatchError, Workspace

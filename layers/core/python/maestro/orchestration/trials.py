@@ -13,7 +13,7 @@ from pathlib import Path
 
 from maestro.adapters import Adapter
 from maestro.healing import mutation, mutation_trial, racing
-from maestro.healing.judge import Policy
+from maestro.healing.attempt import Attempt, Policy
 from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, dump_json, failing, load_json
 from maestro.orchestration.errors import OvertakenError, TransferError
 from maestro.orchestration.experimenting import Laboratory
@@ -70,29 +70,19 @@ class Racer:
 
     def costly(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> bool:
         """Whether the run of the whole suite shows that the candidate cannot be kept."""
-        if self.race is None:
-            return False
-        return racing.costly(self.race.failure, self.race.candidate, trial, *self._against(order, before, after))
+        return self.race is not None and racing.costly(_attempt(self.race, order, trial, before, after))
 
     def finish(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> None:
         """Leave the mark if the trial proves its candidate, unless a better one has left it."""
         if self.race is None:
             return
-        done = racing.proven(self.race.failure, self.race.candidate, trial, *self._against(order, before, after))
+        done = racing.proven(_attempt(self.race, order, trial, before, after))
         if done is None or racing.overtaken(done.candidate, done.left, self._first(self.race)):
             return
         try:
             self.transfer.put(self.race.put_url, dump_json(done))
         except TransferError as error:
             logger.warning("The others of the round run on: %s", error)
-
-    def _against(
-        self, order: TrialOrder, before: Path, after: Path
-    ) -> tuple[tuple[CaseResult, ...], Path, Path, Policy]:
-        """Return what the judge will hold the trial against."""
-        baseline = order.origin_results if order.origin else order.before
-        flaky, history = (self.race.flaky, self.race.history) if self.race is not None else ((), ())
-        return baseline, before, after, Policy(flaky=frozenset(flaky), history=history)
 
     def _first(self, race: Race) -> racing.Proven | None:
         """Return who is proven. A race that cannot be seen is one without others: it costs time and nothing else."""
@@ -103,6 +93,13 @@ class Racer:
         except TransferError as error:
             logger.warning("The trial goes on without a look at the others: %s", error)
             return None
+
+
+def _attempt(race: Race, order: TrialOrder, trial: Trial, before: Path, after: Path) -> Attempt:
+    """Return a trial with what the judge will hold it against."""
+    baseline = order.origin_results if order.origin else order.before
+    policy = Policy(flaky=frozenset(race.flaky), history=race.history)
+    return Attempt(race.failure, race.candidate, trial, baseline, before, after, policy)
 
 
 @dataclass(frozen=True, slots=True)
