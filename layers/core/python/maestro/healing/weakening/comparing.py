@@ -1,30 +1,24 @@
-"""Does a change make the tests say less? A static comparison of the trees before and after a patch.
-
-It never runs project code. Two views are combined, and a repair is refused by either: scans that count
-constructs known to weaken tests (:mod:`maestro.healing._scans`), and a walk of both syntax trees that allows only
-a closed list of differences (:mod:`maestro.healing._equivalence`). What neither understands is refused.
-"""
+"""Both views of a change, file by file, and counts over all files."""
 
 import ast
 import copy
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from maestro.healing import _configuration, _scans
-from maestro.healing._equivalence import Comparer
+from maestro.healing import _configuration
 from maestro.healing._fields import renamed_field
-from maestro.healing._forms import Difference, Knowledge, canonical, dotted, last_name, origins, resolved
-from maestro.healing._listing import orders_listing
-from maestro.healing._names import stdlib_gone
+from maestro.healing._forms import Difference, Knowledge, canonical, last_name
 from maestro.healing._polling import looked_once
-from maestro.healing._readings import quotes_mended, settled
-from maestro.healing._restoring import HELPERS, autouse, restoring
+from maestro.healing._readings import settled
 from maestro.healing._signatures import asked_for
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
+from maestro.healing.weakening import scans
+from maestro.healing.weakening.added import inserted
+from maestro.healing.weakening.equivalence import Comparer
+from maestro.healing.weakening.finding import Finding
+from maestro.healing.weakening.tokens import token_difference
 from maestro.model import Failure
 
 _TOLERANCE = frozenset(
@@ -42,27 +36,6 @@ _TOLERANCE = frozenset(
         "assert_array_almost_equal",
     ]
 )
-_PATCHERS = frozenset({"patch", "object", "setattr", "delattr", "setitem", "delitem", "dict", "create_autospec"})
-_LEXEMES = re.compile(
-    r"""(?P<comment>\#[^\n]*)|(?P<string>[A-Za-z]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
-    |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))|(?P<name>[^\W\d]\w*)|(?P<number>\d[\w.]*)|(?P<op>[^\s\w])""",
-    re.VERBOSE | re.DOTALL,
-)
-_REPAIRABLE_OPERATORS = frozenset(":()[]{},=;")
-_KEYWORDS_SINCE = frozenset({"async", "await"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One way in which a change weakens the tests: the rule, where (1-based line), and what was seen."""
-
-    rule: str
-    file: str
-    line: int
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.file}:{self.line}: {self.detail}"
 
 
 def knowledge_of(root: Path, *failures: Failure) -> Knowledge:
@@ -153,7 +126,7 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
         if not found[-1]:
             return ()
     if not found:
-        problem = _token_difference(before, after)
+        problem = token_difference(before, after)
         return () if problem is None else (Difference(problem, 0),)
     return found[0]
 
@@ -181,7 +154,7 @@ def _fewer_assertions(change: Change) -> Iterator[Finding]:
     if old is None or new is None:
         counts = (_words(before), _words(after))
     else:
-        counts = (_scans.assertions(old), _scans.assertions(new))
+        counts = (scans.assertions(old), scans.assertions(new))
     if counts[1] < counts[0]:
         yield Finding("lost_assertion", change.path, 0, f"{counts[0]} assertions became {counts[1]}")
 
@@ -201,13 +174,13 @@ def _counted_from_outside(changed: Iterable[Change]) -> Iterator[Finding]:
         for side, text in enumerate((change.before, change.after)):
             if change.python and text:
                 tree = parse(text)
-                totals[side] += _words(text) if tree is None else _scans.assertions(tree, nose=False)
+                totals[side] += _words(text) if tree is None else scans.assertions(tree, nose=False)
     if totals[1] < totals[0]:
         yield Finding("fewer_counted_assertions", "", 0, f"{totals[0]} counted assertions became {totals[1]}")
 
 
 def _scanned(path: str, bases: list[ast.Module], after: ast.Module) -> Iterator[Finding]:
-    for rule, scan in _scans.RULES.items():
+    for rule, scan in scans.RULES.items():
         if rule == "dynamic_rebinding" and not is_test_file(path):
             continue
         seen = list(scan(after))
@@ -215,7 +188,7 @@ def _scanned(path: str, bases: list[ast.Module], after: ast.Module) -> Iterator[
         if len(seen) > known:
             line, detail = _new_one(seen, [list(scan(base)) for base in bases])
             yield Finding(rule, path, line, detail)
-    old, new = Counter(_scans.named_tests(bases[0])), Counter(_scans.named_tests(after))
+    old, new = Counter(scans.named_tests(bases[0])), Counter(scans.named_tests(after))
     for name in old - new:
         yield Finding("removed_test", path, 0, f"{name} is gone")
     for name in (n for n, count in (new - old).items() if old[n] and new[n] > 1 and count):
@@ -236,7 +209,7 @@ def _walked(
     comparer = Comparer(old, canonical(looked_once(new)), knowledge, tests=True, translated=other)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
-    yield from _inserted(path, comparer.inserted, comparer.before, comparer.after, knowledge)
+    yield from inserted(path, comparer.inserted, comparer.before, comparer.after, knowledge)
 
 
 def _rule_of(difference: Difference) -> str:
@@ -257,155 +230,13 @@ def _rule_of(difference: Difference) -> str:
 
 
 def _assertion_rule(node: ast.AST, verb: str) -> str:
-    return f"{verb}_assertion" if any(map(_scans.is_assertion, ast.walk(node))) else f"{verb}_test_code"
-
-
-def _inserted(
-    path: str, nodes: list[tuple[ast.AST, bool]], before: ast.Module, after: ast.Module, knowledge: Knowledge
-) -> Iterator[Finding]:
-    """Judge what was added to a test file: it may set things up, and nothing else."""
-    bound = {n.id for n in ast.walk(before) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    bound |= {n.name for n in ast.walk(before) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
-    bound |= {n.arg for n in ast.walk(before) if isinstance(n, ast.arg)}
-    own, foreign = _imported(after, knowledge)
-    bound |= own
-    for node, inside in nodes:
-        if autouse(node):
-            yield from _added_fixture(path, node, bound, inside=inside)
-            continue
-        scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        if inside and not _harmless_inside(node, foreign):
-            shown = " ".join(ast.unparse(node).split())[:80]
-            yield Finding("over_fitted", path, getattr(node, "lineno", 0), f"added to a test: {shown}")
-        for inner in ast.walk(node):
-            if isinstance(inner, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
-                targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
-                for target in targets:
-                    if not _restores(target, inner.value, foreign, after, knowledge):
-                        yield from _bound_target(path, target, bound if not scope else own, own)
-            elif isinstance(inner, ast.Call) and last_name(inner.func) in _PATCHERS and dotted(inner.func) != "dict":
-                detail = f"`{ast.unparse(inner)[:80]}` may replace what is tested"
-                yield Finding("mocks_product", path, inner.lineno, detail)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in bound:
-            yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
-
-
-def _added_fixture(path: str, node: ast.AST, bound: set[str], *, inside: bool) -> Iterator[Finding]:
-    """Judge a fixture that tests get without asking: it may give state back or sort listings, and do no more."""
-    name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
-    if inside or not (restoring(node) or orders_listing(node)) or bound & HELPERS:
-        yield Finding(
-            "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"
-        )
-    elif name in bound:
-        yield Finding("overwritten_name", path, line, f"{name} is defined again")
-
-
-def _harmless_inside(node: ast.AST, foreign: set[str]) -> bool:
-    """Whether a statement may be added to an existing test: it only calls what is not the project's."""
-    match node:
-        case ast.Import() | ast.ImportFrom() | ast.Pass():
-            return True
-        case ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Expr(value=ast.Call(func=func)) | ast.Expr(value=ast.Await(value=ast.Call(func=func))):
-            name = dotted(func) or ""
-            return name.split(".")[0] in foreign or name in (
-                "monkeypatch.setenv",
-                "monkeypatch.delenv",
-                "monkeypatch.chdir",
-            )
-        case ast.Assign(value=ast.Call(func=func)):
-            return (dotted(func) or "").split(".")[0] in foreign
-    return False
-
-
-def _restores(
-    target: ast.expr, value: ast.expr | None, foreign: set[str], after: ast.Module, knowledge: Knowledge
-) -> bool:
-    """Whether an assignment gives back a name that is gone: ``collections.Mapping = collections.abc.Mapping``."""
-    name = dotted(target)
-    if not isinstance(target, ast.Attribute) or name is None or value is None or dotted(value) is None:
-        return False
-    if name.split(".")[0] not in foreign or dotted(value).split(".")[0] not in foreign:  # type: ignore[union-attr]
-        return False
-    return all(
-        stdlib_gone(origin) or {origin, target.attr} & knowledge.missing for origin in resolved(name, origins(after))
-    )
-
-
-def _imported(module: ast.Module, knowledge: Knowledge) -> tuple[set[str], set[str]]:
-    """Return the names that a file imports from its own project, and those from elsewhere."""
-    own: set[str] = set()
-    foreign: set[str] = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name.split(".")[0]
-                (own if top in knowledge.names.modules else foreign).add(alias.asname or top)
-        elif isinstance(node, ast.ImportFrom):
-            top = (node.module or "").split(".")[0]
-            mine = node.level > 0 or top in knowledge.names.modules
-            (own if mine else foreign).update(alias.asname or alias.name for alias in node.names)
-    return own, foreign
-
-
-def _bound_target(path: str, target: ast.expr, bound: set[str], own: set[str]) -> Iterator[Finding]:
-    for node in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-        base = node.value if isinstance(node, (ast.Attribute, ast.Subscript)) else node
-        name = dotted(base)
-        root = name.split(".")[0] if name else ""
-        if isinstance(node, ast.Name) and node.id in bound:
-            yield Finding("overwritten_name", path, node.lineno, f"{node.id} gets another value")
-        elif isinstance(node, ast.Attribute) and root in own:
-            yield Finding("mocks_product", path, node.lineno, f"{ast.unparse(node)} of the project is replaced")
-        elif isinstance(node, ast.Attribute) and root not in ("self", "cls"):
-            yield Finding("overwritten_name", path, node.lineno, f"{ast.unparse(node)} gets another value")
-        elif isinstance(node, ast.Subscript) and root in bound:
-            yield Finding("overwritten_name", path, node.lineno, f"an item of {root} gets another value")
+    return f"{verb}_assertion" if any(map(scans.is_assertion, ast.walk(node))) else f"{verb}_test_code"
 
 
 def _by_tokens(change: Change, after: ast.Module) -> Iterator[Finding]:
     """Compare a file that nothing could parse before: only punctuation may differ."""
-    problem = _token_difference(change.before or "", change.after or "")
+    problem = token_difference(change.before or "", change.after or "")
     if problem is not None:
         yield Finding("changed_test" if is_test_file(change.path) else "changed_code", change.path, 0, problem)
-    for line, detail in _scans.unreachable(after):
+    for line, detail in scans.unreachable(after):
         yield Finding("unreachable_assertion", change.path, line, detail)
-
-
-def _token_difference(before: str, after: str) -> str | None:
-    if _fields_requoted(before) == _fields_requoted(after) or quotes_mended(before, after):
-        return None
-    old, new = _lexemes(before), _lexemes(after)
-    for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        gone, came = old[a:b], new[c:d]
-        renamed = len(gone) == len(came) and all(
-            x == y or (x in _KEYWORDS_SINCE and y.startswith(x)) for x, y in zip(gone, came, strict=True)
-        )
-        renamed = renamed or [*old[a - 2 : a], *gone, *came] == ["asyncio", ".", "async", "ensure_future"]
-        opened = "".join(gone) == "".join(came).replace(
-            "(", "", 1
-        )  # two names, or a name and a string, that ran together
-        if not renamed and not opened and not set(gone) | set(came) <= _REPAIRABLE_OPERATORS:
-            return f"`{' '.join(gone)[:60]}` became `{' '.join(came)[:60]}` in a file that did not parse before"
-    return None
-
-
-def _fields_requoted(text: str) -> str:
-    """Write the fields of f-strings with one kind of quotes: before Python 3.12 they could not have the outer ones."""
-    return re.sub(r"\{[^{}\n]*\}", lambda field: field[0].replace('"', "'"), text)
-
-
-def _lexemes(text: str) -> list[str]:
-    found = []
-    for match in _LEXEMES.finditer(text):
-        if match.lastgroup == "comment":
-            continue
-        found.append(match.group().lstrip("uU") if match.lastgroup == "string" else match.group())
-    return found
-
-
-__all__ = ["Finding", "compare", "find", "inspect", "knowledge_of", "product_change"]

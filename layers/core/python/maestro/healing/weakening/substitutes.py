@@ -1,4 +1,4 @@
-"""What may stand for what: single entries of the closed list of :mod:`maestro.healing._equivalence`.
+"""What may stand for what: single entries of the closed list of :mod:`maestro.healing.weakening.equivalence`.
 
 Each function looks at one pair (names, attributes, keywords, a wrapping, a field) and at what is known of names.
 The walk through the trees, which finds the pairs, is not theirs.

@@ -20,7 +20,7 @@ Everything else is a :class:`Difference`. Names that the project defines, local 
 control flow and the order of statements must stay.
 
 The walk is here; whether one name, keyword or wrapping may stand for another is said by
-:mod:`maestro.healing._substitutes`.
+:mod:`maestro.healing.weakening.substitutes`.
 """
 
 import ast
@@ -51,7 +51,14 @@ from maestro.healing._forms import (
 from maestro.healing._restoring import narrower
 from maestro.healing._rewrites import is_bridge, replaced
 from maestro.healing._signatures import narrowed
-from maestro.healing._substitutes import droppable, foreign, renamed, renamed_attribute, renamed_field, unwrapped
+from maestro.healing.weakening.substitutes import (
+    droppable,
+    foreign,
+    renamed,
+    renamed_attribute,
+    renamed_field,
+    unwrapped,
+)
 
 _HARMLESS_MARKS = frozenset({"asyncio", "anyio", "usefixtures", "trio", "fixture", "gen_test", "inlineCallbacks"})
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
