@@ -8,9 +8,9 @@ import pytest
 from healing_core_trees import candidate, failure, two_trees
 from maestro.healing import proof
 from maestro.healing._forms import Knowledge
-from maestro.healing._rewrites import BRIDGE
 from maestro.healing._trees import Names
 from maestro.healing.attempt import Attempt
+from maestro.healing.known_forms.rewrites import BRIDGE
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.healing.weakening import product_change
 from maestro.model import Failure, Frame, GateResult, Trial, TrialStatus

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from healing_core_trees import candidate, failure, lay_out, two_trees
 from maestro.healing import proof
-from maestro.healing._fields import renamed_field
 from maestro.healing.attempt import Attempt
 from maestro.healing.base import Project
+from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.healing.strategies.api_contract_adaptation.fields import RenamedField
 from maestro.model import EnvironmentFacts, EnvironmentSpec, Failure, Frame, Trial, TrialStatus

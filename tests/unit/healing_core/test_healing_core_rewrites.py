@@ -4,8 +4,7 @@ import ast
 import re
 
 import pytest
-from maestro.healing import _rewrites
-from maestro.healing._rewrites import Rewrite, match, rewrites
+from maestro.healing.known_forms.rewrites import Rewrite, _possible, match, rewrites
 
 
 def meant(name: str) -> set[str]:
@@ -19,7 +18,7 @@ def test_a_lookup_finds_what_trying_all_patterns_finds(rewrite: Rewrite) -> None
     node = ast.parse(re.sub(r"(?<![\w.*])_(\d)\b", r"thing_\1", text).replace("*_9", "last"), mode="eval").body
 
     # when it is looked up, and all patterns are tried
-    found = [r.text for r in _rewrites._possible(node, meant) if match(r.old, node, meant) is not None]
+    found = [r.text for r in _possible(node, meant) if match(r.old, node, meant) is not None]
     tried = [r.text for r in rewrites() if match(r.old, node, meant) is not None]
 
     # then both give the same, in the same order

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Bench
-from maestro.healing._rewrites import rewrites
 from maestro.healing.diagnosis import diagnose, healable
+from maestro.healing.known_forms.rewrites import rewrites
 from maestro.healing.strategies.api_contract_adaptation.calls import called
 from maestro.healing.strategies.rewriting import without_imports
 from maestro.model import Failure, Frame, Strategy

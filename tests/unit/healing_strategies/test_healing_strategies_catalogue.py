@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 
-from maestro.healing._rewrites import rewrites
+from maestro.healing.known_forms.rewrites import rewrites
 from maestro.healing.strategies.catalogue import changes
 from packaging.version import Version
 

@@ -8,9 +8,9 @@ import ast
 import copy
 
 from maestro.healing._forms import canonical
-from maestro.healing._listing import orders_listing
-from maestro.healing._restoring import HELPERS, restoring
 from maestro.healing._trees import Change, parse
+from maestro.healing.known_forms.listing import orders_listing
+from maestro.healing.known_forms.restoring import HELPERS, restoring
 
 
 def untouched(change: Change) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maestro.healing import _names
-from maestro.healing._signatures import Asked
 from maestro.healing._trees import Names
+from maestro.healing.known_forms.signatures import Asked
 
 _SLEEPS = re.compile(r"((?:sleep|timeout)\w*\s*[(=]\s*)(\d+(?:\.\d+)?)")
 _LONGEST_WAIT = 60.0

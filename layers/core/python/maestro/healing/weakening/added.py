@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 
 from maestro.healing._forms import Knowledge, dotted, last_name, origins, resolved
-from maestro.healing._listing import orders_listing
 from maestro.healing._names import stdlib_gone
-from maestro.healing._restoring import HELPERS, autouse, restoring
+from maestro.healing.known_forms.listing import orders_listing
+from maestro.healing.known_forms.restoring import HELPERS, autouse, restoring
 from maestro.healing.weakening.finding import Finding
 
 _PATCHERS = frozenset({"patch", "object", "setattr", "delattr", "setitem", "delitem", "dict", "create_autospec"})

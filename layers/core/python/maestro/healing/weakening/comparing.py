@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from maestro.healing import _configuration
-from maestro.healing._fields import renamed_field
 from maestro.healing._forms import Difference, Knowledge, canonical, last_name
-from maestro.healing._polling import looked_once
-from maestro.healing._readings import settled
-from maestro.healing._signatures import asked_for
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
+from maestro.healing.known_forms.fields import renamed_field
+from maestro.healing.known_forms.polling import looked_once
+from maestro.healing.known_forms.readings import settled
+from maestro.healing.known_forms.signatures import asked_for
 from maestro.healing.weakening import scans
 from maestro.healing.weakening.added import inserted
 from maestro.healing.weakening.equivalence import Comparer

@@ -10,8 +10,8 @@ behaviour as far as the project's own logic goes:
 - generator coroutines written as ``async def``; ``list(...)`` around a view or iterator, ``sorted(...)`` around a
   directory listing
 - parameters of a pytest hook renamed; parameters added that code outside of the project passes
-  (:mod:`maestro.healing._signatures`)
-- an expression replaced by what documentation says instead (:mod:`maestro.healing._rewrites`)
+  (:mod:`maestro.healing.known_forms.signatures`)
+- an expression replaced by what documentation says instead (:mod:`maestro.healing.known_forms.rewrites`)
 - with ``tests=True`` also: statements added (given back for inspection), longer waits, copies of shared state, a
   yielded check called, a mark taken off a fixture,
   a field read by the name that the interface's description gives it
@@ -48,9 +48,9 @@ from maestro.healing._forms import (
     shown,
     yielded_call,
 )
-from maestro.healing._restoring import narrower
-from maestro.healing._rewrites import is_bridge, replaced
-from maestro.healing._signatures import narrowed
+from maestro.healing.known_forms.restoring import narrower
+from maestro.healing.known_forms.rewrites import is_bridge, replaced
+from maestro.healing.known_forms.signatures import narrowed
 from maestro.healing.weakening.substitutes import (
     droppable,
     foreign,

@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from maestro.healing._readings import quotes_mended
+from maestro.healing.known_forms.readings import quotes_mended
 
 _LEXEMES = re.compile(
     r"""(?P<comment>\#[^\n]*)|(?P<string>[A-Za-z]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''

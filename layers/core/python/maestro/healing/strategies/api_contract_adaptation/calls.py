@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from maestro.healing._forms import dotted, local_names, origins, resolved
-from maestro.healing._rewrites import Bound, Rewrite, match, method_of, rewrites
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.rewrites import Bound, Rewrite, match, method_of, rewrites
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.evidence import Evidence

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterable
 
-from maestro.healing._fields import renamed_field
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.sourcetree import Role
 from maestro.healing.strategies.api_contract_adaptation.calls import segment, spliced
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines

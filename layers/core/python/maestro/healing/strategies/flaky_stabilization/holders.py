@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maestro.healing._forms import dotted
-from maestro.healing._restoring import RESETS
+from maestro.healing.known_forms.restoring import RESETS
 from maestro.healing.sourcetree import Role, SourceTree
 from maestro.healing.strategies.imports import parse
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 
 import libcst as cst
 
-from maestro.healing import _listing
 from maestro.healing._forms import dotted as dotted_name
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms import listing
 from maestro.healing.sourcetree import Role, SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
@@ -75,7 +75,7 @@ class ListedByName:
         if any(map(_speaks_of_order, (*covered, *tests))) or _promises(tree):
             return
         for way in dict.fromkeys(way for function in covered for way in _ways(function)):
-            form = _listing.FORMS[way]
+            form = listing.FORMS[way]
             edits = {file: text for file in files if (text := _with_fixture(tree.text(file) or "", form)) is not None}
             if len(edits) == len(files) and all(tree.role(file) in (Role.TEST, Role.FIXTURE) for file in files):
                 said = f"the tests of {', '.join(files)} list folders by name; the product promises no order"
@@ -107,8 +107,8 @@ def _ways(function: _Function) -> list[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = dotted_name(node.func) or ""
-            method = node.func.attr if node.func.attr in _listing.FORMS and name.partition(".")[0] != "glob" else ""
-            way = name if name in _listing.FORMS and "." in name else method
+            method = node.func.attr if node.func.attr in listing.FORMS and name.partition(".")[0] != "glob" else ""
+            way = name if name in listing.FORMS and "." in name else method
             found |= {way: None} if way else {}
     return list(found)
 
@@ -126,9 +126,9 @@ def _promises(tree: SourceTree) -> bool:
     return any(_PROMISE.search(tree.text(path) or "") for path in tree.files if _TELLS.match(path))
 
 
-def _with_fixture(text: str, form: _listing.Form) -> str | None:
+def _with_fixture(text: str, form: listing.Form) -> str | None:
     module = parse(text)
-    if module is None or _listing.FIXTURE in text:
+    if module is None or listing.FIXTURE in text:
         return None
     return below_imports(text, module, sorted({form.module, "pytest"}), form.lines())
 

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from maestro.healing._readings import TYPOGRAPHIC, settled
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.readings import TYPOGRAPHIC, settled
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
