@@ -2,11 +2,13 @@
 
 import math
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from maestro_cli.client import Client
 from maestro_cli.connect import KeyOption, UrlOption, connect
@@ -14,6 +16,7 @@ from maestro_cli.output import DebugOption, JsonOption, Output, command, plain, 
 
 RepairArgument = Annotated[str, typer.Argument(metavar="REPAIR", help="A repair's id, as `maestro repairs` lists it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")]
+_TABLE_WIDTH = 180  # columns that the table needs; in a narrower terminal its cells would break into slivers
 _SAID = {"approved": "[green]approved[/green]", "rejected": "[red]rejected[/red]"}
 
 
@@ -33,22 +36,45 @@ def repairs(
             if not found:
                 console.print("No repairs yet")
                 return
-            view = table("repair", "proof", "tier", "confidence", "said", "strategy", "summary", "run")
-            for record in found:
-                repair = record["repair"]
-                view.add_row(
-                    repair["id"],
-                    plain(repair["status"]),
-                    plain(repair["tier"]),
-                    f"{math.floor(float(repair['confidence']) * 100)}%",
-                    _SAID.get((record.get("review") or {}).get("word", ""), "-"),
-                    plain(repair["strategy"]),
-                    plain(repair["summary"]),
-                    plain(record["run_id"]),
-                )
-            console.print(view)
+            console.print(_table(found) if console.width >= _TABLE_WIDTH else _narrow(found))
 
         output.result({"repairs": found}, show)
+
+
+def _table(records: Sequence[Mapping[str, Any]]) -> Table:
+    view = table("repair", "proof", "tier", "confidence", "said", "strategy", "summary", "run")
+    for record in records:
+        repair = record["repair"]
+        view.add_row(
+            repair["id"],
+            plain(repair["status"]),
+            plain(repair["tier"]),
+            _percent(repair),
+            _said(record) or "-",
+            plain(repair["strategy"]),
+            plain(repair["summary"]),
+            plain(record["run_id"]),
+        )
+    return view
+
+
+def _narrow(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the same for a terminal in which eight columns have no place: the summary, and the rest below it."""
+    view = table("repair", "what it does")
+    for record in records:
+        repair = record["repair"]
+        proof = f"{plain(repair['status'])}, {_percent(repair)} confident, {plain(repair['tier'])}"
+        facts = ", ".join(filter(None, (plain(repair["strategy"]), proof, _said(record))))
+        view.add_row(repair["id"], f"{plain(repair['summary'])}\n[dim]{facts}\nrun {plain(record['run_id'])}[/dim]")
+    return view
+
+
+def _percent(repair: Mapping[str, Any]) -> str:
+    return f"{math.floor(float(repair['confidence']) * 100)}%"
+
+
+def _said(record: Mapping[str, Any]) -> str:
+    return _SAID.get((record.get("review") or {}).get("word", ""), "")
 
 
 def approve(

@@ -374,6 +374,28 @@ def test_repairs_are_listed_with_what_was_said_of_them(api: ApiServer) -> None:
     assert invoke("repairs").stdout == "No repairs yet\n"
 
 
+def test_repairs_are_readable_in_a_narrow_terminal(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a repair with a long summary, and a terminal of 80 columns
+    summary = "numpy.float is gone since 1.24: use float (tests/test_shop.py, tests/test_more.py)"
+    record = reviewed("rejected")
+    long = {**record, "repair": {**record["repair"], "summary": summary}}
+    api.on("GET", "/v1/repairs", (200, {"items": [REPAIR, long], "cursor": None}))
+    monkeypatch.setattr("maestro_cli.output._width", lambda _: 80)
+
+    # when they are listed
+    shown = [line.rstrip() for line in invoke("repairs").stdout.splitlines()]
+
+    # then nothing is cut, and the summary has the width of the screen
+    assert max(map(len, shown)) <= 80
+    assert shown[1:4] == [
+        "r1      Add a colon [bold]",
+        "        syntax_repair, accepted, 89% confident, review",
+        f"        run {RUN}",
+    ]
+    assert " ".join(" ".join(shown[4:6]).split()) == f"r1 {summary}"
+    assert shown[6].endswith("review, rejected")
+
+
 @pytest.mark.parametrize(("verb", "word"), [("approve", "approved"), ("reject", "rejected")])
 def test_a_word_is_posted_with_its_reason(api: ApiServer, verb: str, word: str) -> None:
     answer = reviewed(word, "it only hides it")
