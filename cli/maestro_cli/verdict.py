@@ -123,16 +123,21 @@ def _gates(console: Console, gates: Sequence[Mapping[str, Any]]) -> None:
 def _headline(console: Console, document: Mapping[str, Any], reason: str) -> None:
     outcome = str(document.get("outcome", "error"))
     colour = _COLOURS.get(RunStatus(outcome), "bold") if outcome in list(RunStatus) else "bold"
-    totals = ", ".join(f"{count} {plain(name)}" for name, count in document.get("totals", {}).items() if count)
+    totals = _counted(document.get("totals"))
     seconds = float(document.get("seconds") or 0)
     cost = float(document.get("cost_usd") or 0)
     if any(repair["status"] == "accepted" for repair in document.get("repairs", ())):
-        totals = f"as submitted: {totals}"  # the repairs below are what makes them better
+        after = _counted(document.get("totals_after"))
+        totals = f"as submitted: {totals}" + (f"; with the repairs: {after}" if after else "")
     facts = ", ".join(filter(None, (totals, f"{seconds:.1f} s", f"${cost:.4f} on AWS" if cost else "")))
     console.print(f"[{colour}]{plain(outcome.upper())}[/{colour}]  {facts}")
     console.print(f"[dim]run {plain(document.get('run_id', ''))}[/dim]")
     if reason and outcome not in (RunStatus.PASSED, RunStatus.HEALED):
         console.print(f"  {plain(reason)}")
+
+
+def _counted(totals: Mapping[str, int] | None) -> str:
+    return ", ".join(f"{count} {plain(name)}" for name, count in (totals or {}).items() if count)
 
 
 def _failure(console: Console, failure: Mapping[str, Any], suspects: Sequence[Mapping[str, str]]) -> None:

@@ -99,6 +99,8 @@ def test_a_missing_module_is_installed_and_the_patch_is_enough(machine: LocalMac
     assert repair.files == ("maestro.yaml",)
     assert repair.proof["confirmed"].passed
     assert outcome.document["repairs"][0]["id"] == repair.id
+    assert outcome.document["totals"]["error"] == 1
+    assert outcome.document["totals_after"] == {**outcome.document["totals"], "error": 0, "passed": 3}
     subprocess.run(["git", "apply", "-"], cwd=root, input=outcome.patch.encode(), check=True)
     again = machine.run(root, heal=False)
     assert (again.run.status, again.run.totals["passed"]) == ("passed", 3)

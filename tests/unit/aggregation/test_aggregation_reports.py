@@ -90,7 +90,8 @@ def test_the_summary_is_the_promised_document(written: Reports) -> None:
     summary = json.loads(written["summary"].read_text(encoding="utf-8"))
 
     assert list(summary) == [
-        "run_id", "outcome", "totals", "seconds", "cost_usd", "failures", "repairs", "flaky", "gates", "artifacts",
+        "run_id", "outcome", "totals", "totals_after", "seconds", "cost_usd", "failures", "repairs", "flaky", "gates",
+        "artifacts",
     ]  # fmt: skip
     promised = {"id", "kind", "signature", "cause", "regression", "tests", "message"}
     assert set(summary["failures"][0]) == promised | {"unhealed"}  # and why there is no repair
@@ -216,10 +217,13 @@ def test_links_within_the_page_have_their_targets(written: Reports) -> None:
     assert {value[1:] for name, value in page.attributes if name == "href"} <= set(ids)
 
 
-def test_the_page_shows_totals_before_and_after_the_repairs() -> None:
+def test_document_and_page_show_totals_before_and_after_the_repairs() -> None:
     later = run_of([CaseResult(f"t.py::t{n}", Outcome.PASSED, 1.0) for n in range(77)])
 
-    page = Page(render(document(RUN, sample_verdict()), sample_verdict(), after=later))
+    shown = document(RUN, sample_verdict(), after=later)
+    page = Page(render(shown, sample_verdict()))
+
+    assert (shown["totals"]["passed"], shown["totals_after"]["passed"]) == (43, 77)
 
     check(page)
     before, _, after = page.text.partition("With the accepted repairs")

@@ -69,6 +69,7 @@ class Reading:
                 "reason": run.reason,
                 "code": run.code,
                 "totals": dict(run.totals),
+                "totals_after": None,
                 "seconds": 0.0,
                 "cost_usd": 0.0,
                 "failures": [],

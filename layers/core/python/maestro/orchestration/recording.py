@@ -176,6 +176,7 @@ class Recording:
             first,
             failures,
             repairs,
+            after=last if pass_no else None,
             gates=self._gates(run, pass_no, last),
             seconds=_seconds(run),
             cost_usd=float(str(run.progress.get("expected_cost_usd", 0.0))),
@@ -191,7 +192,6 @@ class Recording:
                 failures=failures,
                 repairs=repairs,
                 environments=self._environments(run),
-                after=last if pass_no else None,
             )
             for path in sorted(folder.iterdir()):
                 self.blobs.put(run_key(run.tenant, run.id, "report", path.name), path.read_bytes())

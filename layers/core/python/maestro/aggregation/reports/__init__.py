@@ -35,6 +35,7 @@ def document(
     failures: Iterable[Failure] = (),
     repairs: Iterable[Repair] = (),
     *,
+    after: Verdict | None = None,
     gates: Sequence[Mapping[str, Any]] = (),
     seconds: float | None = None,
     cost_usd: float = 0.0,
@@ -42,13 +43,16 @@ def document(
 ) -> dict[str, Any]:
     """Build the document that tells what became of a run (DESIGN section 6), as plain JSON data.
 
-    ``outcome`` is the run's status where that is final, and the verdict's outcome otherwise. ``seconds`` is the run's
-    wall time; left out, it is the verdict's (the sum of the executions). ``flaky`` holds ``{"id", "suite", "why"}``.
+    ``outcome`` is the run's status where that is final, and the verdict's outcome otherwise. ``totals`` are those as
+    submitted, ``totals_after`` those of ``after``, with the accepted repairs in place; else None. ``seconds`` is
+    the run's wall time; left out, it is the verdict's (the sum of the executions). ``flaky`` holds ``{"id", "suite",
+    "why"}``.
     """
     shown = {
         "run_id": run.id,
         "outcome": _outcome(run, verdict),
         "totals": dict(verdict.totals),
+        "totals_after": None if after is None else dict(after.totals),
         "seconds": round(verdict.seconds if seconds is None else seconds, 3),
         "cost_usd": round(cost_usd, 6),
         "failures": [
@@ -96,13 +100,11 @@ def write_reports(
     failures: Sequence[Failure] = (),
     repairs: Sequence[Repair] = (),
     environments: Mapping[str, EnvironmentFacts] | None = None,
-    after: Verdict | None = None,
 ) -> dict[str, Path]:
     """Write all reports into the folder ``dest`` (made if absent) and return their paths by name.
 
     ``failures``, ``repairs`` and ``environments`` (by suite) add to the page what the document leaves out: suspects,
-    diffs, and what the tests ran in. ``after`` is the verdict with the accepted repairs in place; the page shows its
-    totals below those of the run as submitted.
+    diffs, and what the tests ran in.
     """
     dest.mkdir(parents=True, exist_ok=True)
     paths = {name: dest / file for name, file in ARTIFACTS.items()}
@@ -110,9 +112,7 @@ def write_reports(
     _write_json(paths["ctrf"], ctrf(verdict, run))
     _write_json(paths["sarif"], sarif(failures))
     write_junit(verdict, paths["junit"], timestamp=(run.started_at or run.created_at) if run else "")
-    page = render(
-        document, verdict, run=run, failures=failures, repairs=repairs, environments=environments, after=after
-    )
+    page = render(document, verdict, run=run, failures=failures, repairs=repairs, environments=environments)
     paths["report"].write_text(page, encoding="utf-8")
     return paths
 

@@ -55,13 +55,11 @@ def render(
     failures: Sequence[Failure] = (),
     repairs: Sequence[Repair] = (),
     environments: Mapping[str, EnvironmentFacts] | None = None,
-    after: Verdict | None = None,
 ) -> str:
     """Return the page for a run.
 
     ``document`` is what :func:`maestro.aggregation.reports.document` built. ``failures`` and ``repairs`` are the same
-    as went into it; they add suspects and diffs, which the document leaves out. ``after`` is the verdict with the
-    accepted repairs in place.
+    as went into it; they add suspects and diffs, which the document leaves out.
     """
     causes = {failure.id: failure for failure in failures}
     patches = {repair.id: repair for repair in repairs}
@@ -83,7 +81,7 @@ def render(
             style=Markup(style),  # noqa: S704 - a file of this package
             style_digest=digest,
             total=sum(document["totals"].values()),
-            bars=_bars(document["totals"], after),
+            bars=_bars(document["totals"], document["totals_after"]),
             regressions=[group for group in groups if group["regression"]],
             failures=[group for group in groups if not group["regression"]][:_FAILURES_SHOWN],
             hidden_failures=max(0, sum(not group["regression"] for group in groups) - _FAILURES_SHOWN),
@@ -131,11 +129,11 @@ def _seconds(value: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
 
-def _bars(totals: Mapping[str, int], after: Verdict | None) -> list[tuple[str, list[dict[str, Any]]]]:
+def _bars(totals: Mapping[str, int], after: Mapping[str, int] | None) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return the strips of totals with their titles: one, or one from before and one from after the repairs."""
     if after is None:
         return [("", _bar(totals))]
-    return [("As submitted", _bar(totals)), ("With the accepted repairs", _bar(after.totals))]
+    return [("As submitted", _bar(totals)), ("With the accepted repairs", _bar(after))]
 
 
 def _bar(totals: Mapping[str, int]) -> list[dict[str, Any]]:
