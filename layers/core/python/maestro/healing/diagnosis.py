@@ -61,6 +61,10 @@ _CALLED_WRONGLY = re.compile(
 _NEWER_PYTHON = re.compile(r"invalid mode: '\w*U|no current event loop|exceptions must derive from BaseException")
 # What str() gives of pytest's record of an error since pytest 5: the comparison never saw the product's message.
 _EXCEPTION_INFO = re.compile(r"<ExceptionInfo \w+")
+# pytest's own words where a test is written for an older pytest: raised as failed assertions are, though none is.
+_REFUSED_BY_PYTEST = re.compile(
+    r"^(Failed: )?(Fixture [\"']\w+[\"'] called directly|Direct construction of \S+ has been)"
+)
 _WARNINGS = frozenset({"DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"})
 _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "DistributionNotFound"})
 _RAISES = re.compile(r"^raise\b")
@@ -127,7 +131,7 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
         return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
-    tool = facts.phase in (Phase.COLLECT, Phase.SESSION) or _EXCEPTION_INFO.search(facts.message)
+    tool = facts.phase in (Phase.COLLECT, Phase.SESSION) or _of_the_tool(facts)
     if is_assertion(facts) and not tool:  # else it is the tool that says no
         return _ENVIRONMENTAL
     if _short(facts.exception) in _SYNTAX:
@@ -226,8 +230,13 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     if _time_bound(failure, project) or _misses_project(facts, project):
         return None
     if is_assertion(facts):
-        return None if _EXCEPTION_INFO.search(facts.message) else _asserted(facts, project, failure, changes)
+        return None if _of_the_tool(facts) else _asserted(facts, project, failure, changes)
     return _raised(facts, project)
+
+
+def _of_the_tool(facts: Facts) -> bool:
+    """Whether pytest itself says no to how a test is written; the product had no part in it."""
+    return bool(_EXCEPTION_INFO.search(facts.message) or _REFUSED_BY_PYTEST.match(facts.message))
 
 
 def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequence[Mapping[str, object]]) -> str | None:

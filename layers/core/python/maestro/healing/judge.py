@@ -193,7 +193,7 @@ def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[s
             if not unsteady or all(proof.green_again(results, test, candidate.strategy) for results in trial.repeats):
                 found[test] = None
         elif test not in ids and test != proof.SESSION:
-            inside = [r.id for r in trial.target if r.id.startswith(test + "::")]
+            inside = [r.id for r in trial.target if r.id.startswith((test + "::", test + "/"))]  # a file or a folder
             found |= dict.fromkeys(
                 name
                 for name in inside

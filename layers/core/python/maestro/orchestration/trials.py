@@ -256,9 +256,13 @@ def _about(tests: Sequence[str], results: Sequence[CaseResult]) -> tuple[CaseRes
     if "<session>" in tests:
         return tuple(results)
     wanted = set(tests)
-    return tuple(
-        r for r in results if r.id in wanted or r.file in wanted or r.id.split("::")[0] in wanted or r.id == "<session>"
-    )
+    folders = tuple(f"{test}/" for test in wanted if "::" not in test and not test.endswith(".py"))
+
+    def tells(result: CaseResult) -> bool:
+        known = {result.id, result.file, result.id.split("::")[0]}
+        return bool(known & wanted) or result.id == "<session>" or result.id.startswith(folders)
+
+    return tuple(filter(tells, results))
 
 
 def _better(order: TrialOrder, target: Sequence[CaseResult]) -> bool:

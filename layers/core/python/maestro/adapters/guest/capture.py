@@ -77,8 +77,9 @@ class Capture(object):
         self.root = request["root"]
         asked = request.get("asked")
         self.asked = None if asked is None else set(asked)
-        # Files asked for as a whole: all tests in them are wanted.
+        # Files and folders asked for as a whole: all tests in them are wanted.
         self.whole = {name for name in self.asked or () if "::" not in name}
+        self.folders = tuple(name + "/" for name in self.whole)
         self.seed = request.get("seed")
         self.trace = request.get("trace", False)
         self.facts = FactFinder(self.root, request["modules"], request["distributions"], events.clean)
@@ -177,7 +178,7 @@ class Capture(object):
         if name in self.asked:
             return True
         # A whole file, or a class or parametrised function asked for by its name without what follows.
-        if name.partition("::")[0] in self.whole or SESSION in self.whole:
+        if name.partition("::")[0] in self.whole or SESSION in self.whole or name.startswith(self.folders):
             return True
         return any(name.startswith((one + "::", one + "[")) for one in self.groups(name))
 

@@ -13,6 +13,7 @@ from maestro.healing.strategies.api_contract_adaptation.dataclass_defaults impor
 from maestro.healing.strategies.api_contract_adaptation.fields import RenamedField
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
+from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
@@ -59,6 +60,7 @@ def generators() -> list[Generator]:
         NoseSetup(),
         YieldTests(),
         MarkedFixtures(),
+        *pytest_forms(),
         CatalogueCall(),
         LineMagic(),
         OverriddenSignature(),

@@ -16,6 +16,7 @@ from maestro.healing.known_forms.readings import settled
 from maestro.healing.known_forms.signatures import asked_for
 from maestro.healing.weakening import scans
 from maestro.healing.weakening.added import inserted
+from maestro.healing.weakening.baselines import Baseline, baselines
 from maestro.healing.weakening.equivalence import Comparer
 from maestro.healing.weakening.finding import Finding
 from maestro.healing.weakening.tokens import token_difference
@@ -95,11 +96,11 @@ def compare(change: Change, knowledge: Knowledge) -> Iterator[Finding]:
         return
     least: list[Finding] | None = None
     bases: list[ast.Module] = []
-    for base in _bases(change.before):  # the translations are made only where the file itself explains too little
-        bases.append(base)
+    for base in baselines(change):  # the translations are made only where the file itself explains too little
+        bases.append(base.before)
         found = list(_scanned(path, bases, after))
         if is_test_file(path):
-            found += _walked(path, change.before, base, knowledge, change.after)
+            found += _walked(path, base, knowledge)
         if least is None or len(found) < len(least):
             least = found
         if not found:
@@ -119,9 +120,8 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
     if new is None:
         return (Difference("the changed file does not parse", 0),)
     found: list[tuple[Difference, ...]] = []
-    for number, base in enumerate(_bases(before)):
-        other = number > 0 or (parse(before) or parse(settled(before))) is None
-        comparer = Comparer(canonical(base), canonical(_copy(after)), knowledge, translated=other)
+    for base in baselines(Change("", before, after)):
+        comparer = Comparer(canonical(base.before), canonical(base.after), knowledge, translated=base.translated)
         found.append(tuple(comparer.differences()))
         if not found[-1]:
             return ()
@@ -129,21 +129,6 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
         problem = token_difference(before, after)
         return () if problem is None else (Difference(problem, 0),)
     return found[0]
-
-
-def _copy(text: str) -> ast.Module:
-    return ast.parse(text)
-
-
-def _bases(before: str | None) -> Iterator[ast.Module]:
-    """Yield what a file may be compared with: itself, then its translations from Python 2; nothing if none parses."""
-    own = ast.Module([], []) if before is None else parse(before) or parse(settled(before))
-    if own is not None:
-        yield own
-    for full in (False, True) if before is not None else ():
-        tree = copy.deepcopy(translated(before, full=full)) if before is not None else None
-        if tree is not None:
-            yield tree
 
 
 def _fewer_assertions(change: Change) -> Iterator[Finding]:
@@ -200,13 +185,9 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
     return next(((line, detail) for line, detail in seen if detail not in details), seen[-1])
 
 
-def _walked(
-    path: str, before: str | None, base: ast.Module, knowledge: Knowledge, after: str | None
-) -> Iterator[Finding]:
-    other = before is not None and (parse(before) is None or ast.dump(base) != ast.dump(ast.parse(before)))
-    new = ast.parse(after or "")
-    old = canonical(looked_once(copy.deepcopy(base)))
-    comparer = Comparer(old, canonical(looked_once(new)), knowledge, tests=True, translated=other)
+def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding]:
+    old, new = (canonical(looked_once(copy.deepcopy(tree))) for tree in (base.before, base.after))
+    comparer = Comparer(old, new, knowledge, tests=True, translated=base.translated)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
     yield from inserted(path, comparer.inserted, comparer.before, comparer.after, knowledge)

@@ -9,7 +9,7 @@ from maestro.healing import _names
 from maestro.healing._forms import dotted, last_name
 
 Seen = Iterator[tuple[int, str]]
-_SKIPS = frozenset(
+SKIPS = frozenset(
     [
         "skip",
         "xfail",
@@ -30,6 +30,7 @@ _SKIPS = frozenset(
 _SNIFFED = frozenset({"pytest", "unittest", "nose", "_pytest", "py.test", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"})
 _BROAD = frozenset({"Exception", "BaseException", "AssertionError", "builtins.Exception", "builtins.BaseException"})
 _HARMLESS_CONFIGURE = re.compile(r"\w+\.addinivalue_line$")
+_GIVEN_UP = re.compile(r"^pytest_(namespace$|funcarg__)")  # no tests, by names that pytest itself gave a meaning
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -54,7 +55,7 @@ def assertions(tree: ast.AST, *, nose: bool = True) -> int:
 def skips(tree: ast.AST) -> Seen:
     """Skips, expected failures, exits, and marks that hide tests from collection."""
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Attribute, ast.Name)) and last_name(node) in _SKIPS:
+        if isinstance(node, (ast.Attribute, ast.Name)) and last_name(node) in SKIPS:
             yield node.lineno, _shown(node)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
@@ -290,7 +291,7 @@ def named_tests(tree: ast.AST, prefix: str = "") -> list[str]:
             if inner or "test" in node.name.lower():
                 found.append(prefix + node.name)
             found.extend(inner)
-        elif isinstance(node, _FUNCTIONS) and "test" in node.name.lower():
+        elif isinstance(node, _FUNCTIONS) and "test" in _GIVEN_UP.sub("", node.name.lower()):
             found.append(prefix + node.name)
         elif isinstance(node, (ast.If, ast.Try, ast.With)):
             found.extend(named_tests(node, prefix))

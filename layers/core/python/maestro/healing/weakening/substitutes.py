@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from maestro.healing import _names
 from maestro.healing._catalogued import drops
 from maestro.healing._forms import Difference, Knowledge, last_name
+from maestro.healing.weakening.scans import SKIPS
 
 _LAZY_VIEWS = frozenset(
     {"map", "filter", "zip", "range", "keys", "values", "items", "iterkeys", "itervalues", "iteritems"}
@@ -86,6 +87,8 @@ def renamed(  # noqa: PLR0911 - one per reason
     shown = f"`{min(old)}` became `{min(new - old)}`"
     for name in old:
         last = name.rsplit(".", 1)[-1]
+        if last in SKIPS and any(n.rsplit(".", 1)[-1] in SKIPS - {last} for n in new):
+            return Difference(f"{shown}: another way not to count", 0)
         top = name.split(".")[0]
         if name.startswith(".") or top in names.modules:
             return Difference(f"{shown}, though the project defines the former", 0)

@@ -1,0 +1,79 @@
+"""Change a Python source by the places of its syntax tree, with everything between them kept as it was written."""
+
+import ast
+from collections.abc import Iterable
+
+
+class Text:
+    """A source and its syntax tree; ``of`` gives what stands at a node, ``edited`` the source with other text there.
+
+    Raises SyntaxError where the source does not parse.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.tree = ast.parse(source)
+        self._data = source.encode()
+        self._starts = [0]
+        for line in source.encode().splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+
+    def span(self, first: ast.AST, last: ast.AST | None = None) -> tuple[int, int]:
+        """Return the byte offsets from the beginning of one node to the end of the same or another one."""
+        last = last or first
+        start = self._starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]  # a placed node
+        return start, self._starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
+
+    def of(self, first: ast.AST, last: ast.AST | None = None) -> str:
+        """Return the text from the beginning of one node to the end of the same or another one."""
+        start, end = self.span(first, last)
+        return self._data[start:end].decode()
+
+    def line_start(self, node: ast.AST) -> str:
+        """Return what stands before a node on its line."""
+        start, _ = self.span(node)
+        return self._data[self._starts[node.lineno - 1] : start].decode()  # type: ignore[attr-defined]
+
+    def line_rest(self, node: ast.AST) -> str:
+        """Return what stands after a node on the last of its lines, without the line's end."""
+        _, end = self.span(node)
+        return self._data[end : self._starts[node.end_lineno]].decode().rstrip("\r\n")  # type: ignore[attr-defined]
+
+    def edited(self, edits: Iterable[tuple[int, int, str]]) -> str:
+        """Return the source with (start, end, text) put in; of edits that overlap only the first one is made."""
+        parts: list[bytes] = []
+        place = 0
+        for start, end, text in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
+            if start < place:
+                continue
+            parts += [self._data[place:start], text.encode()]
+            place = end
+        return b"".join([*parts, self._data[place:]]).decode()
+
+
+def nested(code: str, indentation: str) -> str | None:
+    """Return statements with further indentation before each line; None where that would change a string in them."""
+    shown = "\n".join(indentation + line if line.strip() else line for line in code.split("\n"))
+    try:
+        same = ast.dump(ast.parse(code)) == ast.dump(ast.Module(ast.parse(f"if 1:\n{shown}").body[0].body, []))  # type: ignore[attr-defined]
+    except SyntaxError:
+        return None
+    return shown if same else None
+
+
+def with_pytest(source: str) -> str:
+    """Return a source that imports pytest, below its first import where it did not."""
+    text = Text(source)
+    if any(isinstance(n, ast.Import) and any(a.name == "pytest" and not a.asname for a in n.names)
+           for n in text.tree.body):  # fmt: skip
+        return source
+    imports = [n for n in text.tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
+    after: ast.stmt | None = imports[0] if imports else None
+    for node in imports:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            after = node
+    if after is None and text.tree.body and ast.get_docstring(text.tree, clean=False) is not None:
+        after = text.tree.body[0]
+    if after is None:
+        return f"import pytest\n\n\n{source}"
+    end = text.span(after)[1] + len(text.line_rest(after).encode())
+    return text.edited([(end, end, "\nimport pytest")])
