@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from maestro.model import CaseResult, EnvironmentFacts, Failure, Outcome, Phase
 
-Order = Literal["given", "reversed", "shuffled", "alone"]
+Order = Literal["given", "reversed", "shuffled", "alone", "needed"]
 MAX_STEPS = 7
 MAX_VICTIMS = 6
 MAX_LISTED = 3000  # ids in one experiment
@@ -36,11 +36,12 @@ _COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of 
 class Experiment:
     """One way to run tests. ``tests`` are ids in order (None: the whole suite as the tool orders it).
 
-    ``order``: "given" as listed, "reversed", "shuffled" by ``seed``, or "alone" (each in its own process). ``load``
-    is a number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted;
-    ``listing`` ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open;
-    ``watch`` the ids whose outcomes are told (empty: all listed). ``patch`` is a diff that exchanges something
-    beforehand (the environment, say); ``sought`` maps tests to the values whose origin is looked for.
+    ``order``: "given" as listed, "reversed", "shuffled" by ``seed``, "alone" (each in its own process), or "needed":
+    the last test after as few of the others as it takes for all of these to pass; ``ran`` tells them. ``load`` is a
+    number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted; ``listing``
+    ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open; ``watch`` the
+    ids whose outcomes are told (empty: all listed). ``patch`` is a diff that exchanges something beforehand (the
+    environment, say); ``sought`` maps tests to the values whose origin is looked for.
     """
 
     name: str

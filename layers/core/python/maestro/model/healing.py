@@ -50,7 +50,8 @@ class Failure:
 
     ``flaky`` says that they also passed in the same run. ``diagnosis`` holds what experiments showed: ``verdict``
     ("order", "timing", "listing", "random", "broken", "brittle" or "unknown"), ``words``, ``victims``, ``polluters``,
-    ``changes`` (state that leaks) and ``stress`` (the runs that reveal it); ``experiments`` each run's tally.
+    ``changes`` (state that leaks), ``needs`` (of brittle tests: each with those that it leans on) and ``stress`` (the
+    runs that reveal it); ``experiments`` each run's tally.
     """
 
     id: str

@@ -17,7 +17,8 @@ from typing import Any
 from maestro import adapters
 from maestro.adapters import Adapter
 from maestro.healing.experiments import Experiment, Observation
-from maestro.model import CaseResult, Suite
+from maestro.healing.leaning import smallest
+from maestro.model import CaseResult, Outcome, Suite
 from maestro.registry import Environment, Workspace
 
 PLUGIN = "_maestro_experiment"
@@ -26,6 +27,7 @@ MAX_LOAD = 16
 MAX_RECORDED_BYTES = 4_000_000
 MAX_RECORDED_CHANGES = 60  # per test
 MARGIN_SECONDS = 5.0
+MAX_SEARCH_RUNS = 60  # of one search for what a test leans on
 _BUSY = """
 import os, sys, time
 end = time.monotonic() + float(sys.argv[1])
@@ -49,6 +51,8 @@ class Laboratory:
 
     def observe(self, experiment: Experiment) -> Observation:
         """Carry out one experiment; what could not be run in time is a problem of the observation."""
+        if experiment.order == "needed":
+            return self._needed(experiment)
         started = time.monotonic()
         watched = experiment.watch or experiment.tests or ()
         outcomes: dict[str, list[str]] = {test: [] for test in watched}
@@ -75,6 +79,30 @@ class Laboratory:
             problem=missing,
             origins=origins,
             environment=self.environment.facts if experiment.patch or experiment.sought else None,
+        )
+
+    def _needed(self, experiment: Experiment) -> Observation:
+        """Find the fewest tests before the last one with which all of them pass, by running them again and again."""
+        started = time.monotonic()
+        *before, last = experiment.tests or ("",)
+        tried = 0
+
+        def passes(chosen: Sequence[str]) -> bool:
+            nonlocal tried
+            if tried >= MAX_SEARCH_RUNS or time.monotonic() > self.deadline - MARGIN_SECONDS:
+                return False  # what is not looked at is not left out
+            tried += 1
+            results, _ = self.once(dataclasses.replace(experiment, tests=(*chosen, last), order="given"))
+            green = {r.id for r in results if r.outcome is Outcome.PASSED}
+            return green >= {*chosen, last}
+
+        found = smallest(before, passes)
+        return Observation(
+            name=experiment.name,
+            outcomes={last: ("failed" if found is None else "passed",)},
+            ran=() if found is None else (*found, last),
+            seconds=round(time.monotonic() - started, 3),
+            problem="the tests before it do not make it pass" if found is None else "",
         )
 
     def once(self, experiment: Experiment) -> tuple[tuple[CaseResult, ...], Changed]:

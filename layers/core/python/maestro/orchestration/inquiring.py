@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from maestro.config import load_config
-from maestro.healing import swaps
+from maestro.healing import leaning, swaps
+from maestro.healing._trees import is_test_file
 from maestro.healing.base import Project
 from maestro.healing.bases import Green, bases, touched
 from maestro.healing.diagnosis import lists_folders, shares_state, timed
-from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan
+from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, wanted
 from maestro.healing.strategies.evidence import Evidence
 from maestro.model import CaseResult, Failure, Run, RunStatus, Suite, load_json
 from maestro.orchestration.orders import Desk, EnvironmentArchive, ExperimentAnswer, ExperimentOrder, Source
@@ -44,10 +45,20 @@ class Inquiry:
             cores=self.cores,
         )
         told = [self._told(step) for step in range(self.step)]
+        leans = leaning.wanted(failure, ground)
+        if leans and leaning.leaning(failure, told):
+            if asked := leaning.search(failure, ground, told):
+                return failure, asked
+            with self._last_green(failure.suite) as green:
+                changed = touched(project, green, self.run.changes)
+            product = [file for file in changed if not is_test_file(file)]
+            return leaning.conclude(failure, ground, told, product), []
         asked = plan(failure, ground, told)
+        if leans and not told:
+            asked += leaning.first(failure, ground, asked)
         if asked:
             return failure, asked
-        found = conclude(failure, told)
+        found = failure if leans and not wanted(failure, ground) else conclude(failure, told)
         expected = swaps.expectations(found, self.results, project.root) if swaps.wanted(found) else ()
         if not expected:
             return found, []

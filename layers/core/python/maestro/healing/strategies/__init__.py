@@ -34,6 +34,7 @@ from maestro.healing.strategies.environment_healing.variables import (
 )
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
+from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 from maestro.healing.strategies.syntax_repair.escapes import EscapeSequences
 from maestro.healing.strategies.syntax_repair.newer import NewerPython
@@ -91,6 +92,7 @@ def generators() -> list[Generator]:
         SlowMachine(),
         NarrowScope(),
         RestoreState(),
+        StateSetters(),
         SortedListing(),
         ListedByName(),
         *FOLLOWING,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from maestro.healing._forms import Knowledge, dotted, last_name, origins, resolved
 from maestro.healing._names import stdlib_gone
+from maestro.healing.known_forms.establishing import establishing
 from maestro.healing.known_forms.listing import orders_listing
 from maestro.healing.known_forms.restoring import HELPERS, autouse, restoring
 from maestro.healing.weakening.finding import Finding
@@ -23,7 +24,7 @@ def inserted(
     bound |= own
     for node, inside in nodes:
         if autouse(node):
-            yield from _added_fixture(path, node, bound, inside=inside)
+            yield from _added_fixture(path, node, bound, before, inside=inside)
             continue
         scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if inside and not _harmless_inside(node, foreign):
@@ -42,10 +43,11 @@ def inserted(
             yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
 
 
-def _added_fixture(path: str, node: ast.AST, bound: set[str], *, inside: bool) -> Iterator[Finding]:
-    """Judge a fixture that tests get without asking: it may give state back or sort listings, and do no more."""
+def _added_fixture(path: str, node: ast.AST, bound: set[str], before: ast.Module, *, inside: bool) -> Iterator[Finding]:
+    """Judge a fixture that tests get without asking: only those of a few forms are known to weaken nothing."""
     name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
-    if inside or not (restoring(node) or orders_listing(node)) or bound & HELPERS:
+    known = restoring(node) or orders_listing(node) or establishing(node, before)
+    if inside or not known or bound & HELPERS:
         yield Finding(
             "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"
         )
