@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from maestro.healing import proof
 from maestro.healing.gate import Evidence
-from maestro.healing.mutation_trial import verdict
+from maestro.healing.mutation import verdict
 from maestro.model import GateResult, MutantResult, Mutation, Outcome, Trial, Unmeasured, dump_json, load_json
 
 if TYPE_CHECKING:

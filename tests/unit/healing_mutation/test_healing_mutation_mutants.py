@@ -7,7 +7,7 @@ import maestro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from maestro.healing import mutation
+from maestro.healing.mutation import making
 
 SOURCES = sorted(
     path
@@ -17,14 +17,14 @@ SOURCES = sorted(
 
 
 def names(text: str) -> set[str]:
-    return {name for name, _ in mutation.functions(ast.parse(text))}
+    return {name for name, _ in making.functions(ast.parse(text))}
 
 
 @given(path=st.sampled_from(SOURCES), seed=st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
 def test_every_mutant_parses_and_differs_in_one_function_only(path: Path, seed: int) -> None:
     text = path.read_text()
-    found = mutation.sites("x.py", text, names(text))
+    found = making.sites("x.py", text, names(text))
     if not found:
         return
     mutant = found[seed % len(found)]
@@ -32,7 +32,7 @@ def test_every_mutant_parses_and_differs_in_one_function_only(path: Path, seed: 
     data, new = text.encode(), mutated.encode()
     assert new[: mutant.start] == data[: mutant.start]
     assert new[len(new) - (len(data) - mutant.end) :] == data[mutant.end :]
-    before, after = (dict(mutation.functions(ast.parse(t))) for t in (text, mutated))
+    before, after = (dict(making.functions(ast.parse(t))) for t in (text, mutated))
     changed = {name for name in before if ast.dump(before[name]) != ast.dump(after[name])}
     assert mutant.function in changed
     assert all(mutant.function == name or mutant.function.startswith(f"{name}.<locals>.") for name in changed)
@@ -44,8 +44,8 @@ def test_every_mutant_parses_and_differs_in_one_function_only(path: Path, seed: 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_seed_decides(shop: Path, seed: int, limit: int) -> None:
     covered = {"shop/prices.py": ["total", "Cart.add"], "shop/tax.py": ["rate"]}
-    first = mutation.mutants(shop, covered, seed=seed, limit=limit)
-    assert first == mutation.mutants(shop, covered, seed=seed, limit=limit)
+    first = making.mutants(shop, covered, seed=seed, limit=limit)
+    assert first == making.mutants(shop, covered, seed=seed, limit=limit)
     assert len(first) <= limit
     assert len({(m.file, m.start, m.end) for m in first}) == len(first)
     if limit >= 3:
@@ -89,24 +89,24 @@ def test_only_covered_functions_of_product_files_are_mutated(shop: Path) -> None
         "../outside.py": ["total"],
         "gone.py": ["total"],
     }
-    found = mutation.mutants(shop, covered, seed=1, limit=50)
+    found = making.mutants(shop, covered, seed=1, limit=50)
     assert {(m.file, m.function) for m in found} == {("shop/prices.py", "total")}
     assert {m.line for m in found} == {2}
 
 
 def test_a_file_that_holds_tests_of_this_suite_is_no_product(shop: Path) -> None:
-    assert mutation.mutants(shop, {"shop/tax.py": ["rate"]}, seed=1)
-    assert not mutation.mutants(shop, {"shop/tax.py": ["rate"]}, seed=1, test_files=["shop/tax.py"])
+    assert making.mutants(shop, {"shop/tax.py": ["rate"]}, seed=1)
+    assert not making.mutants(shop, {"shop/tax.py": ["rate"]}, seed=1, test_files=["shop/tax.py"])
 
 
 def test_bare_names_of_old_interpreters_find_methods(shop: Path) -> None:
-    assert {m.function for m in mutation.mutants(shop, {"shop/prices.py": ["add"]}, seed=1)} == {"Cart.add"}
+    assert {m.function for m in making.mutants(shop, {"shop/prices.py": ["add"]}, seed=1)} == {"Cart.add"}
 
 
 def test_what_the_tests_mention_comes_first(shop: Path) -> None:
     covered = {"shop/prices.py": ["total", "unused", "Cart.add"], "shop/tax.py": ["rate"]}
     for seed in range(10):
-        assert mutation.mutants(shop, covered, seed=seed, near=["rate"])[0].function == "rate"
+        assert making.mutants(shop, covered, seed=seed, near=["rate"])[0].function == "rate"
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,7 @@ def test_what_the_tests_mention_comes_first(shop: Path) -> None:
 )
 def test_the_operators(line: str, mutated: set[str]) -> None:
     text = f'def f(a, b, c):\n    """Add 1 + 1."""\n    {line}  # a < b\n'
-    found = {
-        m.apply(text).splitlines()[2].removesuffix("  # a < b").strip() for m in mutation.sites("x.py", text, ["f"])
-    }
+    found = {m.apply(text).splitlines()[2].removesuffix("  # a < b").strip() for m in making.sites("x.py", text, ["f"])}
     assert found == mutated
 
 
@@ -147,7 +145,7 @@ def test_places_that_are_perhaps_not_run_are_known() -> None:
         "def f(a):\n    b = 1\n    for c in a:\n        b += 2\n    if b > 3:\n        return 4\n"
         "    g(5)\n    return 6\n"
     )
-    reached = {m.line: m.reached for m in mutation.sites("x.py", text, ["f"])}
+    reached = {m.line: m.reached for m in making.sites("x.py", text, ["f"])}
     assert reached == {2: True, 4: False, 5: True, 6: False, 7: False, 8: False}
 
 
@@ -157,6 +155,6 @@ def test_a_mutant_is_written_in_the_files_own_encoding(tmp_path: Path, newline: 
     cookie = f"# coding: {encoding}" if encoding == "latin-1" else "#"
     text = newline.join([cookie, "def f():", "    x = 'é'", "    return x, 1", ""])
     (tmp_path / "a.py").write_bytes(text.encode(encoding))
-    (mutant, *_) = [m for m in mutation.mutants(tmp_path, {"a.py": ["f"]}, seed=1, limit=9) if m.text == "2"]
-    mutation.write(tmp_path, mutant)
+    (mutant, *_) = [m for m in making.mutants(tmp_path, {"a.py": ["f"]}, seed=1, limit=9) if m.text == "2"]
+    making.write(tmp_path, mutant)
     assert (tmp_path / "a.py").read_bytes() == text.replace("x, 1", "x, 2").encode(encoding)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from maestro.healing import mutation_trial
-from maestro.healing._mutation_tests import MAX_TESTS, asserting, choose, edited_tests
 from maestro.healing._trees import Change, changes
 from maestro.healing.mutation import Mutant
+from maestro.healing.mutation import trial as mutation_trial
+from maestro.healing.mutation.chosen import MAX_TESTS, asserting, choose, edited_tests
 from maestro.model import CaseResult, Facts, Mutation, Outcome, Phase, Unmeasured
 
 FILE = "tests/test_a.py"

@@ -15,8 +15,7 @@ from maestro.healing.attempt import Attempt
 from maestro.healing.contradiction import contradicted
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.gate import Evidence, Gate, listed
-from maestro.healing.mutation import product_file
-from maestro.healing.mutation_trial import verdict
+from maestro.healing.mutation import product_file, verdict
 from maestro.healing.provenance import taken_back
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import CaseResult, GateResult, Outcome, Strategy

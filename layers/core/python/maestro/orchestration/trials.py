@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maestro.adapters import Adapter
-from maestro.healing import mutation, mutation_trial, racing
+from maestro.healing import mutation, racing
 from maestro.healing.attempt import Attempt, Policy
 from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, dump_json, failing, load_json
 from maestro.orchestration.errors import OvertakenError, TransferError
@@ -200,7 +200,7 @@ class Bench:
     def _mutants(self, before: Path, trial: Trial) -> Mutation | None:
         """See whether the tests that became green notice defects in what they cover."""
         now = time.monotonic()
-        setting = mutation_trial.Setting(
+        setting = mutation.Setting(
             before=before,
             after=self.tree,
             earlier=self.order.origin_results if self.order.origin else self.order.before,
@@ -210,7 +210,7 @@ class Bench:
             seed=int(hashlib.sha256(self.order.patch.encode()).hexdigest()[:8], 16),
             until=now + min(MUTANT_SECONDS, max(0.0, self.deadline - now) / 4),
         )
-        return mutation_trial.experiment(setting, self._run_mutant)
+        return mutation.experiment(setting, self._run_mutant)
 
     def _run(self, tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
         self.racer.look()

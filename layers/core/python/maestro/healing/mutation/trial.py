@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from maestro.healing import mutation
-from maestro.healing._mutation_tests import GREEN, Chosen, Setting, asserting, choose, comparing, module_of
 from maestro.healing._trees import changes
-from maestro.healing.mutation import Mutant
+from maestro.healing.mutation import making
+from maestro.healing.mutation.chosen import GREEN, Chosen, Setting, asserting, choose, comparing, module_of
+from maestro.healing.mutation.making import Mutant
 from maestro.model import CaseResult, GateResult, MutantResult, Mutation, Unmeasured
 
 ENOUGH = 4  # so many mutants are run, where there is time, though one killed would do
@@ -106,13 +106,13 @@ class _Experiment:
         covered = coverage([steady[t] for t in self.tests])
         self.entered = {t: coverage([steady[t]]) for t in self.tests}
         files = {r.file for r in (*setting.first, *setting.earlier) if r.file}
-        if not any(mutation.product_file(path, files) for path in covered):
+        if not any(making.product_file(path, files) for path in covered):
             return Unmeasured.NOTHING_COVERED
-        made = mutation.mutants(
+        made = making.mutants(
             setting.after,
             covered,
             seed=setting.seed,
-            limit=2 * mutation.LIMIT,
+            limit=2 * making.LIMIT,
             near=self._mentioned(),
             test_files=files,
         )
@@ -139,7 +139,7 @@ class _Experiment:
         if not self.chosen.edited:  # tests that nobody touched cannot look at less
             return any(result.killed for result in self.results) or number >= ENOUGH
         checked = any(result.checked for result in self.results)
-        if self.earlier and number < mutation.LIMIT:
+        if self.earlier and number < making.LIMIT:
             return False
         if self.healed and not checked:
             return False  # to say that tests look at nothing, every mutant there is must have lived

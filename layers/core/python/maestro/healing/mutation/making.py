@@ -12,8 +12,8 @@ import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from maestro.healing._mutants import LOOPS, Function, Mutant, Sites
 from maestro.healing._trees import is_test_file, parse
+from maestro.healing.mutation.places import LOOPS, Function, Mutant, Sites
 from maestro.healing.sourcetree import Role, SourceTree
 
 LIMIT = 8

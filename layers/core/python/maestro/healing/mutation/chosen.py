@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from maestro.healing import mutation
 from maestro.healing._trees import Change, parse
+from maestro.healing.mutation import making
 from maestro.healing.sourcetree import SourceTree
 from maestro.model import CaseResult, Outcome
 
@@ -60,7 +60,7 @@ def choose(setting: Setting, changed: Sequence[Change]) -> Chosen:
     if not green:
         return Chosen((), (), edited=False)
     files = {r.file for r in (*setting.first, *setting.earlier) if r.file}
-    tests_changed = [c for c in changed if not mutation.product_file(c.path, files)]
+    tests_changed = [c for c in changed if not making.product_file(c.path, files)]
     passed = {r.id for r in setting.earlier if r.outcome in GREEN | {Outcome.FLAKY}}
     if not tests_changed:
         return Chosen(_bounded([r for r in green if r.id not in passed] or green), (), edited=False)
@@ -177,7 +177,7 @@ def asserting(setting: Setting, tests: Sequence[str]) -> bool:
         file = files.get(test, "")
         if file not in modules:
             module = module_of(setting.before, file) or module_of(setting.after, file)
-            modules[file] = dict(mutation.functions(module)) if module is not None else {}
+            modules[file] = dict(making.functions(module)) if module is not None else {}
         function = modules[file].get(_name(test))
         if function is None or _claims(function):
             return True
@@ -191,7 +191,7 @@ def comparing(setting: Setting, tests: Sequence[str]) -> bool:
     """
     files = {r.id: r.file for r in setting.first}
     for test in tests:
-        found = [dict(mutation.functions(module_of(tree, files.get(test, "")) or ast.Module([], []))).get(_name(test))
+        found = [dict(making.functions(module_of(tree, files.get(test, "")) or ast.Module([], []))).get(_name(test))
                  for tree in (setting.before, setting.after)]  # fmt: skip
         if not any(function is not None and _compares(function) for function in found):
             return False
