@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from maestro.healing._trees import Change, parse, translated
 from maestro.healing.known_forms.old_pytest import modern
 from maestro.healing.known_forms.readings import settled
+from maestro.healing.known_forms.slips import programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Baseline:
 def baselines(change: Change) -> Iterator[Baseline]:
     """Yield what a file may be compared with: itself, then its translations from Python 2; nothing if none parses.
 
+    Before those a file with a slip is given as what the slip may be mended to.
+
     Each is given as it is and, where that differs, with both sides in the forms of today's pytest.
     """
     before, after = change.before, change.after or ""
@@ -32,6 +35,8 @@ def baselines(change: Change) -> Iterator[Baseline]:
     if (own := parse(text)) is not None:
         yield Baseline(own, ast.parse(after))
         yield from _modernised(text, after, translated=False)
+    for mended in programs(before):
+        yield Baseline(ast.parse(mended), ast.parse(after))
     for full in (False, True):
         tree = translated(before, full=full)
         if tree is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from maestro.healing.base import Project, Proposal
 from maestro.healing.known_forms.readings import TYPOGRAPHIC, settled
+from maestro.healing.known_forms.slips import programs, refusal
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
@@ -34,9 +35,10 @@ class SmallSyntax:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the texts that parse, the smallest kind of change first."""
         evidence = Evidence(failure, project)
-        if evidence.unparsed is None:
+        slip = evidence.unparsed or _uncompiled(evidence)
+        if slip is None:
             return
-        file, line, text = evidence.unparsed
+        file, line, text = slip
         lines = text.splitlines(keepends=True)
         at = min(max(line - 1, 0), max(len(lines) - 1, 0))
         seen: set[str] = set()
@@ -48,10 +50,17 @@ class SmallSyntax:
                 if code == text or code in seen or left < 0:
                     continue
                 left -= len(code)
-                if parse(code, evidence.python) is not None:
+                if parse(code, evidence.python) is not None and refusal(code) is None:
                     seen.add(code)
                     yield Proposal({file: code}, f"{file}:{line}: {words}", max(prior - 0.15 * rank, 0.05))
                     rank += 1
+
+
+def _uncompiled(evidence: Evidence) -> tuple[str, int, str] | None:
+    """Return the path, line and text of a file that has Python's grammar and yet is no program."""
+    path, line = evidence.syntax_location or ("", 0)
+    text = evidence.tree.text(path) if path else None
+    return None if text is None or refusal(text) is None else (path, line, text)
 
 
 def _end(line: str) -> tuple[str, str]:
@@ -218,6 +227,13 @@ def _strings(lines: list[str], at: int) -> Iterator[list[str]]:
                 yield _replace(lines, at, body.removesuffix(close) + quote + close + end)
 
 
+def _slips(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Close a triple-quoted string, or put a statement where it belongs."""
+    del at
+    for text in programs("".join(lines)):
+        yield [text]
+
+
 def _nested_quotes(lines: list[str], at: int) -> Iterator[list[str]]:
     """Use the other quotes inside an f-string's fields (before Python 3.12 they could not nest)."""
     for index in range(at, max(at - 3, -1), -1):
@@ -262,6 +278,7 @@ _FIXES: tuple[tuple[str, float, Fix], ...] = (
     ("a merge conflict was left in, one side of which is no program", 0.85, _conflict),
     ("typographic quotes stood in the code", 0.9, _quotes),
     ("a string was not closed", 0.7, _strings),
+    ("a string of several lines was not closed, or a statement stood where it cannot", 0.8, _slips),
     ("an f-string's field used the string's own quotes", 0.9, _nested_quotes),
     ("async and await are keywords now", 0.8, _reserved),
     ("a block was empty", 0.6, _empty_block),
