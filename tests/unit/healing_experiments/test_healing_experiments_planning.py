@@ -3,10 +3,12 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from maestro.healing._draws import SEEDS, decided, drawn
 from maestro.healing.diagnosis import healable
 from maestro.healing.experiments import (
     MAX_STEPS,
@@ -241,3 +243,60 @@ def test_what_fails_alone_as_well_costs_one_experiment() -> None:
     told = investigate(found, known, world(lambda *_: True))
     assert [[o.name for o in step] for step in told] == [["alone"]]
     assert conclude(found, told).diagnosis["verdict"] == "broken"
+
+
+@given(st.lists(st.booleans(), min_size=SEEDS, max_size=SEEDS), st.sets(st.integers(0, SEEDS - 1)))
+def test_seeds_decide_only_where_each_gives_the_same_again_and_not_all_give_the_same(
+    first: list[bool], turned: set[int]
+) -> None:
+    second = [passed != (number in turned) for number, passed in enumerate(first)]
+    words = [tuple("passed" if passed else "failed" for passed in each) for each in (first, second)]
+    names = (e.name for e in drawn(("t.py::test_a",)))
+    known = {name: Observation(name, {"t.py::test_a": each}) for name, each in zip(names, words, strict=True)}
+
+    told = decided(known, ("t.py::test_a",))
+
+    assert (told is not None) == (not turned and len(set(first)) == 2)
+    if told is not None:
+        assert [n - 1 for n in told["bad"]] == [n for n, passed in enumerate(first) if not passed]
+
+
+def test_a_test_that_draws_is_tried_with_seeds_and_has_to_survive_the_unlucky_ones() -> None:
+    found = failure("t.py::test_a")
+    told = investigate(found, ground("t.py::test_a", draws=True), world(lambda *_: False))
+    unlucky = ("passed", "failed", *["passed"] * (SEEDS - 2))
+    seeds = [Observation(e.name, {"t.py::test_a": unlucky}) for e in drawn(("t.py::test_a",))]
+    told = [[seeds.pop() if o.name.startswith("drawn") else o for o in step] for step in told]
+
+    concluded = conclude(found, told)
+
+    assert concluded.diagnosis["verdict"] == "random"
+    assert concluded.diagnosis["draws"]["bad"] == [2]
+    assert [e.draws for e in stress(concluded)] == [2, 0]
+
+
+def test_the_clock_decides_only_where_the_outcome_turns_at_the_date() -> None:
+    found, day = failure("t.py::test_a", flaky=False), datetime(2020, 1, 1, tzinfo=UTC)
+    known = Ground(ground("t.py::test_a").results, dates=(day,))
+
+    def clock(turns: datetime) -> Callable[[Experiment], Observation]:
+        def observe(experiment: Experiment) -> Observation:
+            then = experiment.clock or day.timestamp() + 2e8
+            word = "passed" if then < turns.timestamp() else "failed"
+            seen = dict.fromkeys(experiment.watch, (word,) * experiment.repeat)
+            return Observation(experiment.name, seen, ran=tuple(experiment.tests or ()))
+
+        return observe
+
+    at = conclude(found, investigate(found, known, clock(day)))
+    later = conclude(found, investigate(found, known, clock(datetime(2020, 2, 1, tzinfo=UTC))))
+    earlier = conclude(found, investigate(found, known, clock(datetime(2019, 12, 1, tzinfo=UTC))))
+
+    assert (at.diagnosis["verdict"], at.diagnosis["date"], at.diagnosis["then"]) == (
+        "clock",
+        "2020-01-01",
+        "2019-12-30",
+    )
+    assert Strategy.FLAKY_STABILIZATION in healable(at)
+    assert [e.clock > day.timestamp() for e in stress(at)] == [True]
+    assert {later.diagnosis["verdict"], earlier.diagnosis["verdict"]} == {"broken"}

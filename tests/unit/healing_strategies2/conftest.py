@@ -45,15 +45,15 @@ class Bench:
     def propose(self, generator: Generator, failure: Failure) -> list[Candidate]:
         return list(self.noted(generator, failure).candidates)
 
-    def noted(self, generator: Generator, failure: Failure) -> Proposed:
+    def noted(self, generator: Generator, failure: Failure, facts: EnvironmentFacts | None = None) -> Proposed:
         """What a generator proposes, and what it says of what it left alone."""
-        return proposed(failure, self.project(), using=[generator])
+        return proposed(failure, self.project(facts), using=[generator])
 
-    def project(self) -> Project:
+    def project(self, facts: EnvironmentFacts | None = None) -> Project:
         return Project(
             self.root,
             EnvironmentSpec("3.12", ("pytest",), (), self.variables),
-            EnvironmentFacts("0", "3.12"),
+            facts or EnvironmentFacts("0", "3.12"),
             "maestro.yaml",
             ("tests",),
         )
@@ -101,8 +101,11 @@ def failing(
     frames: tuple[Frame, ...] = (),
     attributes: Mapping[str, Any] | None = None,
     diagnosis: Mapping[str, Any] | None = None,
+    covered: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Failure:
-    facts = Facts(Phase.CALL, exception, message, attributes=attributes or {}, frames=frames, text=message)
+    facts = Facts(
+        Phase.CALL, exception, message, attributes=attributes or {}, frames=frames, covered=covered or {}, text=message
+    )
     ids = tests or ("tests/test_demo.py::test_it",)
     return Failure(
         "f", ErrorKind.TEST_FAILURE, Severity.LOW, "s", "c", ids, "tests", message, facts, diagnosis=diagnosis or {}

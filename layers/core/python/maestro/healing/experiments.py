@@ -14,12 +14,26 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from maestro.model import CaseResult, EnvironmentFacts, Failure, Outcome, Phase
+from maestro.healing import _clock, _draws
+from maestro.healing._experiment import Experiment, Observation
+from maestro.model import CaseResult, Failure, Outcome, Phase
 
-Order = Literal["given", "reversed", "shuffled", "alone", "needed"]
+__all__ = [
+    "Experiment",
+    "Ground",
+    "Observation",
+    "conclude",
+    "plan",
+    "polluter",
+    "repetitions",
+    "stress",
+    "wanted",
+]
+
 MAX_STEPS = 7
 MAX_VICTIMS = 6
 MAX_LISTED = 3000  # ids in one experiment
@@ -33,59 +47,6 @@ _COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of 
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
-    """One way to run tests. ``tests`` are ids in order (None: the whole suite as the tool orders it).
-
-    ``order``: "given" as listed, "reversed", "shuffled" by ``seed``, "alone" (each in its own process), or "needed":
-    the last test after as few of the others as it takes for all of these to pass; ``ran`` tells them. ``load`` is a
-    number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted; ``listing``
-    ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open; ``watch`` the
-    ids whose outcomes are told (empty: all listed). ``patch`` is a diff that exchanges something beforehand (the
-    environment, say); ``sought`` maps tests to the values whose origin is looked for.
-    """
-
-    name: str
-    tests: tuple[str, ...] | None = None
-    order: Order = "given"
-    seed: int = 0
-    load: int = 0
-    repeat: int = 1
-    record: bool = False
-    listing: str = ""
-    watch: tuple[str, ...] = ()
-    patch: str = ""
-    sought: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What an experiment showed: each watched test's outcome in every repetition.
-
-    ``changed`` maps tests, in the order of the run, to the shared state that they left changed; ``ran`` are all ids in
-    the order in which they ran. ``origins`` maps tests to where values that were sought come from, as the guest's
-    ``origins`` tells it; ``environment`` what it ran in, where that was asked for by a patch or by values sought.
-    ``problem`` says why there is nothing to see.
-    """
-
-    name: str
-    outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    changed: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    ran: tuple[str, ...] = ()
-    seconds: float = 0.0
-    problem: str = ""
-    origins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    environment: EnvironmentFacts | None = None
-
-    def rate(self, test: str) -> float | None:
-        """Return the share of repetitions in which a test failed; None where it never ran."""
-        seen = [o for o in self.outcomes.get(test, ()) if o != "absent"]
-        return sum(o in _BAD for o in seen) / len(seen) if seen else None
-
-
-_BAD = frozenset({Outcome.FAILED.value, Outcome.ERROR.value})
-
-
-@dataclass(frozen=True, slots=True)
 class Ground:
     """What is known of the suite beforehand: its results without any patch, in order, and how many cores there are."""
 
@@ -93,6 +54,8 @@ class Ground:
     timed: bool = False  # the failing tests wait for time to pass
     shared: bool = False  # the failing tests share state with others of their module
     listing: bool = False  # what the failing tests run lists folders, and they compare sequences
+    draws: bool = False  # what the failing tests run draws random numbers
+    dates: tuple[datetime, ...] = ()  # that the failing tests state and that are over
     cores: int = 2
 
     @property
@@ -110,14 +73,19 @@ def wanted(failure: Failure, ground: Ground) -> bool:
     """Whether experiments can tell something about a failure.
 
     They can where a test failed and also passed, where it ran out of time, where a failed assertion may be owed to a
-    test before it, or a file to what ran before; not where nothing was collected.
+    test before it, to a date that is over, or a file to what ran before; not where nothing was collected.
     """
     if failure.facts.phase in (Phase.COLLECT, Phase.SESSION, Phase.PROCESS) or not _victims(failure):
         return False
     if failure.flaky:
         return True
     slow = max((r.seconds for r in ground.results if r.id in set(failure.tests)), default=0.0)
-    if ground.listing or _passed_before(failure, ground) or failure.facts.exception.endswith("FileExistsError"):
+    if (
+        ground.listing
+        or ground.dates
+        or _passed_before(failure, ground)
+        or failure.facts.exception.endswith("FileExistsError")
+    ):
         return slow < _SLOW_SECONDS
     return (ground.timed or ground.shared) and slow < _SLOW_SECONDS and len(ground.tests) > 1
 
@@ -162,6 +130,7 @@ def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     asked = [Experiment("alone", few, "alone", repeat=2 if failure.flaky else 1, watch=few)]
     if ground.listing:
         asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
+    asked += _clock.turned(few, ground.dates) if not failure.flaky else []
     # What fails in every run of the suite is mostly broken: one run of it alone says whether to go on asking.
     return [*asked, *_orders(failure, ground)] if failure.flaky else asked
 
@@ -187,7 +156,7 @@ def _rates(failure: Failure, ground: Ground) -> list[Experiment]:
     asked = [Experiment("often", few, "alone", repeat=RATE_REPEATS, watch=few)]
     if not ground.timed:
         asked.append(Experiment("load", few, "alone", load=2 * ground.cores, repeat=3, watch=few))
-    return asked
+    return [*asked, *_draws.drawn(few)] if ground.draws else asked
 
 
 def _by_name(told: Sequence[Sequence[Observation]]) -> dict[str, Observation]:
@@ -351,6 +320,8 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
         return listed
     every = _victims(failure)
     victims = every[:MAX_VICTIMS]
+    if (turned := _clock.decided(known, victims, every)) is not None:
+        return turned
     calm = [o for n in ("alone", "often") if (o := known.get(n)) is not None]
     rates = [r for v in victims for o in calm if (r := o.rate(v)) is not None]
     load = known.get("load")
@@ -359,6 +330,7 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
               and (r := known[n].rate(v)) is not None]  # fmt: skip
     worst = max(rates, default=0.0)
     verdict, words, stress = "unknown", "", []
+    drawn = _draws.decided(known, victims)
     runs = sum(len(seen) for o in calm for seen in o.outcomes.values())
     if rates and min(rates) == 1.0:
         passes = [
@@ -368,6 +340,8 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
             verdict, words = "brittle", f"it fails alone and passes after other tests ({passes[0]}): it leans on them"
         else:
             verdict, words = "broken", "it fails every time, alone and among others"
+    elif drawn:
+        verdict, words, stress = "random", _draws.said(drawn), _draws.again(drawn, every)
     elif worst > 0:
         verdict = "timing" if loaded > worst else "random"
         words = f"it fails alone too, in {worst:.0%} of {runs} quiet runs"
@@ -391,6 +365,7 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
         "polluters": [],
         "changes": {},
         "stress": [dataclasses.asdict(e) for e in stress],
+        **({"draws": drawn} if drawn else {}),
     }
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from maestro.healing._experiment import Experiment, Observation
 from maestro.healing._trees import is_test_file
 from maestro.healing.expectations import Expectation, located, parts
-from maestro.healing.experiments import Experiment, Observation
 from maestro.healing.provenance import pattern
 from maestro.model import CaseResult, EnvironmentFacts, Failure
 
@@ -47,7 +47,13 @@ def expectations(failure: Failure, results: Iterable[CaseResult], root: Path) ->
 
 def wanted(failure: Failure) -> bool:
     """Whether swaps can tell something: the tests failed each time, whatever ran before them."""
-    return not failure.flaky and failure.diagnosis.get("verdict") not in ("order", "timing", "random", "listing")
+    return not failure.flaky and failure.diagnosis.get("verdict") not in (
+        "order",
+        "timing",
+        "random",
+        "listing",
+        "clock",
+    )
 
 
 def asked(told: Sequence[Sequence[Observation]]) -> bool:

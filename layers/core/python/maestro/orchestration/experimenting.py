@@ -59,10 +59,11 @@ class Laboratory:
         changed: Changed = {}
         origins: dict[str, Mapping[str, Any]] = {}
         ran: tuple[str, ...] = ()
-        for _ in range(experiment.repeat):
+        for number in range(experiment.repeat):
             if time.monotonic() > self.deadline - MARGIN_SECONDS:
                 break
-            results, seen, found = self._once(experiment)
+            draws = experiment.draws + number if experiment.draws else 0
+            results, seen, found = self._once(dataclasses.replace(experiment, draws=draws))
             ran = ran or tuple(r.id for r in results if "::" in r.id)
             changed, origins = changed or seen, origins or found
             for test in watched:
@@ -130,6 +131,7 @@ class Laboratory:
                 shutil.copyfile(guest / f"{name}.py", folder / f"{plugin}.py")
             out, told = folder / "changes.jsonl", folder / "told.json"
             said = {"order": list(tests or ()), "record": experiment.record, "listing": experiment.listing}
+            said |= {"draws": experiment.draws, "clock": experiment.clock}
             told.write_text(json.dumps({**said, "root": str(workspace.source), "out": str(out)}))
             seen, asked = folder / "origins.jsonl", folder / "sought.json"
             if experiment.sought:

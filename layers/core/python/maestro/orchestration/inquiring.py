@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from maestro.config import load_config
 from maestro.healing import leaning, swaps
+from maestro.healing._clock import passed
+from maestro.healing._draws import draws
 from maestro.healing._trees import is_test_file
 from maestro.healing.base import Project
 from maestro.healing.bases import Green, bases, touched
 from maestro.healing.diagnosis import lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, wanted
 from maestro.healing.strategies.evidence import Evidence
+from maestro.healing.strategies.releasing import worked_on
 from maestro.model import CaseResult, Failure, Run, RunStatus, Suite, load_json
 from maestro.orchestration.orders import Desk, EnvironmentArchive, ExperimentAnswer, ExperimentOrder, Source
 from maestro.orchestration.ports import BlobStore, RunStore
@@ -42,6 +46,8 @@ class Inquiry:
             timed=timed(failure, project),
             shared=shares_state(failure, project),
             listing=lists_folders(failure, project),
+            draws=draws(failure, project),
+            dates=self._dates(failure, project),
             cores=self.cores,
         )
         told = [self._told(step) for step in range(self.step)]
@@ -73,6 +79,15 @@ class Inquiry:
         with self._last_green(failure.suite) as green:
             changed = touched(project, green, self.run.changes)
         return swaps.conclude(found, expected, told, changed, own), []
+
+    def _dates(self, failure: Failure, project: Project) -> tuple[datetime, ...]:
+        """Return the dates that tests state which fail every time, and that have passed since somebody saw them pass.
+
+        A date that was over when the project was last worked on had its place in a test that passed.
+        """
+        found = () if failure.flaky else passed(failure, project, datetime.fromisoformat(self.run.created_at))
+        since = worked_on(Evidence(failure, project), self.run.changes) if found else None
+        return tuple(date for date in found if since is not None and date > since)
 
     def ask(
         self, experiments: Sequence[Experiment], source: Source, suite: Suite, archive: EnvironmentArchive

@@ -3,8 +3,9 @@
 
 Standard library only, Python 3.8 and pytest 3 and later. It is told what to do by a JSON file whose path is in the
 variable ``MAESTRO_EXPERIMENT``: ``order`` (ids; others follow in their own order), ``record`` (bool), ``listing`` ("",
-"sorted" or "reversed": the order in which folders are listed to tests), ``root`` and ``out``, the file to which it adds
-one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
+"sorted" or "reversed": the order in which folders are listed to tests), ``draws`` (a seed for random numbers, set
+before each test; 0: none), ``clock`` (seconds since 1970 at which the tests' clock begins; 0: as it is), ``root`` and
+``out``, the file to which it adds one JSON line per test that left something changed: ``{"test", "changed": [...]}``.
 Each change has ``module``, ``path`` ("NAME", "Class.attribute" or "object.attribute"), ``how`` ("inside", "rebound",
 "added", "removed"; "cached" for a function that remembers more results than before), ``type``, ``deep`` (what it holds
 changed too), ``plain`` (it holds only builtin data) and ``also``: other modules in which the same object has that name.
@@ -14,11 +15,15 @@ of the project imports those.
 """
 
 import builtins
+import datetime as dt
 import functools
+import gc
 import json
 import logging
 import os
+import random
 import sys
+import time
 import types
 
 import pytest
@@ -299,6 +304,45 @@ def listings(backwards, real):
     return listdir, Scan
 
 
+def seeded(number):
+    """Let the random numbers of Python, and of numpy where it is loaded, be those of a seed."""
+    random.seed(number)
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed(number)
+
+
+def set_clock(start):
+    """Let the clock of Python begin at ``start``, seconds since 1970, and run on from there."""
+    import ctypes  # not every Python has it
+
+    shift = start - time.time()
+    real = {name: getattr(time, name) for name in ("time", "time_ns", "gmtime", "localtime", "strftime")}
+
+    def gmtime(seconds=None):
+        return real["gmtime"](time.time() if seconds is None else seconds)
+
+    def localtime(seconds=None):
+        return real["localtime"](time.time() if seconds is None else seconds)
+
+    def strftime(form, told=None):
+        return real["strftime"](form, localtime() if told is None else told)
+
+    def now(cls, tz=None):
+        return cls.fromtimestamp(time.time(), tz)
+
+    def utcnow(cls):
+        return cls.fromtimestamp(time.time(), dt.timezone.utc).replace(tzinfo=None)
+
+    time.time = lambda: real["time"]() + shift
+    time.time_ns = lambda: real["time_ns"]() + int(shift * 10**9)
+    time.gmtime, time.localtime, time.strftime = gmtime, localtime, strftime
+    # date.today and datetime.today ask time.time; these two ask the system, and are part of a type that is closed.
+    fields = gc.get_referents(dt.datetime.__dict__)[0]
+    fields["now"], fields["utcnow"] = classmethod(now), classmethod(utcnow)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(dt.datetime))
+
+
 class Watcher(object):
     """One session's plugin."""
 
@@ -306,6 +350,7 @@ class Watcher(object):
         self.order = {name: place for place, name in enumerate(told.get("order") or ())}
         self.root = os.path.realpath(told["root"]) + os.sep
         self.listing = told.get("listing") or ""
+        self.draws = told.get("draws") or 0
         self.record, self.out = bool(told.get("record")), told["out"]
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -318,6 +363,8 @@ class Watcher(object):
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item, nextitem):
         before = State(self.root) if self.record else None
+        if self.draws:
+            seeded(self.draws)
         real = os.listdir, os.scandir
         if self.listing:
             os.listdir, os.scandir = listings(self.listing == "reversed", real)
@@ -337,4 +384,6 @@ def pytest_configure(config):
     if path:
         with open(path) as stream:
             told = json.load(stream)
+        if told.get("clock"):
+            set_clock(told["clock"])
         config.pluginmanager.register(Watcher(told), "maestro-experiment")

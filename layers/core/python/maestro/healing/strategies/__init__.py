@@ -32,6 +32,8 @@ from maestro.healing.strategies.environment_healing.variables import (
     StatedEnvironment,
     StatedVariable,
 )
+from maestro.healing.strategies.flaky_stabilization.clocks import ClockSetBack
+from maestro.healing.strategies.flaky_stabilization.draws import SeededDraws
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
@@ -95,6 +97,8 @@ def generators() -> list[Generator]:
         StateSetters(),
         SortedListing(),
         ListedByName(),
+        SeededDraws(),
+        ClockSetBack(),
         *FOLLOWING,
         VersionPin(),
         FamilyPin(),

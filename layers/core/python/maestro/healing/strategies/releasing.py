@@ -1,7 +1,7 @@
 """When things were released: the project itself, and the versions of a distribution."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
@@ -30,6 +30,26 @@ def release_date(evidence: Evidence) -> datetime | None:
         return None
     dated = [r for r in known if r.uploaded and r.version <= version]
     return max(dated, key=lambda r: r.version).uploaded if dated else _last_change(evidence)
+
+
+def worked_on(evidence: Evidence, changes: Sequence[Mapping[str, object]]) -> datetime | None:
+    """When the project was last worked on: its release or the newest commit, whichever is later.
+
+    None where that is not known, or where something was changed that is not committed.
+    """
+    if any(not change.get("commit") for change in changes):
+        return None
+    days = [day for change in changes if (day := _parsed(str(change.get("date", "")))) is not None]
+    release = release_date(evidence)
+    return max([*days, *([release] if release is not None else [])], default=None)
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _last_change(evidence: Evidence) -> datetime | None:

@@ -8,6 +8,7 @@ from maestro.healing._names import stdlib_gone
 from maestro.healing.known_forms.establishing import establishing
 from maestro.healing.known_forms.listing import orders_listing
 from maestro.healing.known_forms.restoring import HELPERS, autouse, restoring
+from maestro.healing.known_forms.set_back import sets_back
 from maestro.healing.weakening.finding import Finding
 
 _PATCHERS = frozenset({"patch", "object", "setattr", "delattr", "setitem", "delitem", "dict", "create_autospec"})
@@ -23,7 +24,7 @@ def inserted(
     own, foreign = _imported(after, knowledge)
     bound |= own
     for node, inside in nodes:
-        if autouse(node):
+        if autouse(node) or sets_back(node):
             yield from _added_fixture(path, node, bound, before, inside=inside)
             continue
         scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
@@ -44,9 +45,9 @@ def inserted(
 
 
 def _added_fixture(path: str, node: ast.AST, bound: set[str], before: ast.Module, *, inside: bool) -> Iterator[Finding]:
-    """Judge a fixture that tests get without asking: only those of a few forms are known to weaken nothing."""
+    """Judge a fixture that tests get without asking, or by a mark: only those of a few forms weaken nothing."""
     name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
-    known = restoring(node) or orders_listing(node) or establishing(node, before)
+    known = restoring(node) or orders_listing(node) or sets_back(node) or establishing(node, before)
     if inside or not known or bound & HELPERS:
         yield Finding(
             "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"

@@ -33,7 +33,7 @@ class AwaitedCondition:
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one proposal for a test that fails at an assertion which reads what may still change."""
-        if failure.diagnosis.get("verdict") in ("order", "listing") or not is_assertion(failure.facts):
+        if failure.diagnosis.get("verdict") in ("order", "listing", "clock") or not is_assertion(failure.facts):
             return
         tree = SourceTree(project.root, project.test_paths)
         for path, function in functions(failure, tree)[:1]:

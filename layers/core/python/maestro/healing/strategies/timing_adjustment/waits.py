@@ -77,7 +77,7 @@ class ShortWait:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one proposal, ten times the wait, for a test that fails at an assertion or by running out of time."""
         tree = SourceTree(project.root, project.test_paths)
-        if failure.diagnosis.get("verdict") in ("order", "listing") or not (
+        if failure.diagnosis.get("verdict") in ("order", "listing", "clock") or not (
             is_assertion(failure.facts) or _timed_out(failure)
         ):
             return

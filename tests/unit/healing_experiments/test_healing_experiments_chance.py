@@ -1,0 +1,210 @@
+"""Seeds and clocks in experiments and whole runs: what they decide is steadied, a product's defect never."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from maestro.healing.experiments import Experiment
+from maestro.orchestration.experimenting import Laboratory
+from support.machine import LocalMachine, RunOutcome
+
+MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
+CONFIG = """\
+project: demo
+environment:
+  python: "3.11"
+  install: [pytest]
+  pythonpath: ["."]
+suites:
+  unit: {kind: test, adapter: pytest, paths: [tests]}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
+    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
+        yield made
+
+
+def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
+    for name, text in {"maestro.yaml": CONFIG, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(textwrap.dedent(text))
+    return machine.run(root, heal=True)
+
+
+def test_each_repetition_has_the_next_seed_and_a_seed_gives_the_same_again(laboratory: MakeLaboratory) -> None:
+    test = "tests/test_draw.py::test_draw"
+    place = laboratory({"tests/test_draw.py": "import random\n\ndef test_draw():\n    assert random.random() < 0.5\n"})
+
+    told = [place.observe(Experiment(name, (test,), "alone", repeat=6, draws=1)) for name in ("one", "two")]
+
+    # What Python documents to be the same in every version: the draws of a seed.
+    assert told[0].outcomes[test] == ("passed", "failed", "passed", "passed", "failed", "failed")
+    assert told[0].outcomes == told[1].outcomes
+
+
+def test_the_clock_begins_where_it_is_told_to(laboratory: MakeLaboratory) -> None:
+    test = "tests/test_clock.py::test_clock"
+    files = {
+        "tests/test_clock.py": """\
+            import datetime
+            import time
+            from datetime import date, datetime as moment
+            from time import time as seconds
+
+            def test_clock():
+                assert moment.now().year == moment.today().year == date.today().year == 2019
+                assert datetime.datetime.now(datetime.timezone.utc).date() == date(2019, 12, 30)
+                assert time.gmtime()[:3] == time.localtime()[:3] == (2019, 12, 30)
+                assert time.strftime("%Y") == "2019"
+                assert 0 <= seconds() - 1577664000 < 60 and 0 <= time.time_ns() / 1e9 - 1577664000 < 60
+                assert isinstance(moment.now(), datetime.datetime)
+        """,
+    }
+    place = laboratory(files)
+
+    there = place.observe(Experiment("there", (test,), "alone", clock=1577664000.0))
+    here = place.observe(Experiment("here", (test,), "alone"))
+
+    assert (there.outcomes[test], here.outcomes[test]) == (("passed",), ("failed",))
+
+
+def dice(roll: str, claim: str) -> dict[str, str]:
+    """A product that draws, and a test whose first run meets the one seed of twelve that fails ``claim``."""
+    return {
+        "shop/__init__.py": "",
+        "shop/dice.py": roll,
+        "tests/test_dice.py": f"""\
+            import os
+            import random
+
+            from shop.dice import roll
+
+
+            def first_run_of_all():
+                try:
+                    os.close(os.open(os.path.join("{{mark}}"), os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    return False
+                return True
+
+
+            def test_mean():
+                if first_run_of_all():
+                    random.seed(9)
+                rolls = [roll() for _ in range(430)]
+                {claim}
+        """,
+    }
+
+
+ROLL = "import random\n\n\ndef roll():\n    return random.randint(1, 6)\n"
+
+
+def marked(files: Mapping[str, str], mark: Path) -> dict[str, str]:
+    return {name: text.replace("{mark}", str(mark)) for name, text in files.items()}
+
+
+def test_a_claim_of_a_sample_is_seeded_and_a_person_decides(machine: LocalMachine, tmp_path: Path) -> None:
+    files = marked(dice(ROLL, "assert abs(sum(rolls) / 430 - 3.5) < 0.21"), tmp_path / "mark")
+
+    outcome = run(machine, tmp_path / "project", files)
+
+    (repair,) = outcome.accepted
+    assert "+    random.seed(1)" in repair.patch
+    assert repair.generator == "seeded_draws"
+    assert repair.tier in ("pull_request", "report")
+    assert "its random numbers decide: it fails for 1 of 12 seeds" in outcome.failures[0].cause
+    assert "may be bad luck, or a defect of the product" in repair.summary
+
+
+def test_what_must_hold_for_each_draw_is_not_seeded(machine: LocalMachine, tmp_path: Path) -> None:
+    # given a product that is wrong for one draw in a hundred
+    roll = "import random\n\n\ndef roll():\n    return random.choice([1, 2, 3, 4, 5, 6] * 400 + [7])\n"
+    files = marked(dice(roll, "assert max(rolls) <= 6"), tmp_path / "mark")
+
+    outcome = run(machine, tmp_path / "project", files)
+
+    assert outcome.accepted == ()
+
+
+TOKENS = """\
+    import time
+
+
+    def valid(expires):
+        return time.time() < expires
+"""
+CHANGES = "1.0 (2017-05-01)\n\n- first release\n"
+TOKEN_TEST = """\
+    from shop.tokens import valid
+
+
+    def test_a_token_is_valid():
+        assert valid(1577836800)
+
+
+    def test_an_old_one_is_not():
+        assert not valid(1000)
+"""
+
+
+def test_a_date_of_the_test_that_has_passed_is_set_before(machine: LocalMachine, tmp_path: Path) -> None:
+    files = {
+        "CHANGES.txt": CHANGES,
+        "shop/__init__.py": "",
+        "shop/tokens.py": TOKENS,
+        "tests/test_tokens.py": TOKEN_TEST,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    assert outcome.run.status == "healed", [(f.cause, f.diagnosis) for f in outcome.failures]
+    (repair,) = outcome.accepted
+    assert repair.generator == "clock_set_back"
+    assert repair.tier in ("pull_request", "report")
+    assert '+@pytest.mark.usefixtures("clock_set_back")' in repair.patch
+    assert '+    monkeypatch.setattr("time.time", lambda: 1577664000.0)' in repair.patch
+    assert "fails after 2020-01-01, a date that it states" in outcome.failures[0].cause
+
+
+@pytest.mark.parametrize(
+    ("product", "test", "changes"),
+    [
+        # It looks at the clock although it is told what the time is.
+        (
+            "import time\n\n\ndef valid(expires, now=None):\n    return time.time() < expires\n",
+            "from shop.tokens import valid\n\n\ndef test_valid():\n    assert valid(1577836800, now=1500)\n",
+            CHANGES,
+        ),
+        # It has a day of its own, from which on it refuses everything.
+        (
+            "import time\n\n\ndef valid(expires):\n    return time.time() < 1577836800\n",
+            "from shop.tokens import valid\n\n\ndef test_valid():\n    assert valid(1577836800)\n",
+            CHANGES,
+        ),
+        # Its comparison is turned round: the date was over when the test was written.
+        (
+            "import time\n\n\ndef expired(end):\n    return time.time() < end\n",
+            "from shop.tokens import expired\n\n\ndef test_expired():\n    assert expired(1577836800)\n",
+            "1.0 (2021-05-01)\n\n- first release\n",
+        ),
+    ],
+    ids=["told-the-time", "own-day", "turned-round"],
+)
+def test_a_product_that_is_wrong_about_time_is_not_hidden(
+    machine: LocalMachine, tmp_path: Path, product: str, test: str, changes: str
+) -> None:
+    files = {
+        "CHANGES.txt": changes,
+        "shop/__init__.py": "",
+        "shop/tokens.py": product,
+        "tests/test_tokens.py": test,
+    }
+
+    outcome = run(machine, tmp_path, files)
+
+    assert outcome.accepted == ()
+    assert outcome.run.status == "failed"
