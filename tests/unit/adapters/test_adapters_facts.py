@@ -1,6 +1,7 @@
 """What is known of a failure, on every interpreter and pytest that is here."""
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ SUITE = """
     def test_syntax(): compile("def (", "thing.py", "exec")
     def test_os(): open("/no/such/file")
     def test_name(): undefined_thing
+    def test_raises():
+        with pytest.raises(PermissionError): call(1)
     def test_compare():
         got = {"a": [1, 2]}
         assert got == {"a": [1, 3]}
@@ -126,6 +129,7 @@ def test_facts_of_every_kind(facts: dict[str, Facts]) -> None:
     having(facts["test_syntax"], file="thing.py", line=1, text="def (")
     having(facts["test_os"], errno=2, filename="/no/such/file")
     having(facts["test_name"], name="undefined_thing")
+    having(facts["test_raises"], superuser=True if os.geteuid() == 0 else None)
     having(facts["test_plain_fixture"], fixture="nowhere")
     assert "tmpdir" in facts["test_plain_fixture"].attributes["available"]
     assert facts["test_plain_fixture"].phase is Phase.SETUP

@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from maestro.healing import _names, swaps
+from maestro.healing import _names, _rights, swaps
 from maestro.healing._own import asks_for_missing, calls_library, computes, lost, own, owns, top
 from maestro.healing._programs import missing_program, said
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
@@ -97,7 +97,7 @@ def diagnose(
     else:  # with provenance, a dependency gave another value, and the product only handed it on
         why = None if swaps.provenance(failure) else _evidence(failure, project, changes)
     if why is None:
-        lacks = _surroundings(failure.facts)
+        lacks = _rights.SAID if _powerless(failure, project) else _surroundings(failure.facts)
         cause = f"{failure.cause}. {lacks}" if lacks and lacks not in failure.cause else failure.cause
         return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
     suspected = tuple(suspects(failure, changes, results))
@@ -113,7 +113,7 @@ def acquitted(failure: Failure) -> Failure:
 
 
 def healable(failure: Failure, project: Project | None = None) -> frozenset[Strategy]:
-    """Return the strategies that may run on a diagnosed failure; none where the network is missing.
+    """Return the strategies that may run on a diagnosed failure; none where only another machine or user could tell.
 
     On a regression only the generators in ``CONTRADICTING`` run, as the experiment that may show it to be none.
 
@@ -122,11 +122,11 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     ``project`` shows that the test waits for time to pass, a longer wait.
     """
     facts = failure.facts
-    network = _NETWORK.search(facts.message)
-    if failure.regression or network:
+    hopeless = bool(_NETWORK.search(facts.message)) or (project is not None and _powerless(failure, project))
+    if failure.regression or hopeless:
         # Where every environment of another time was tried already, the one that the project states was not.
         tried = {Strategy.DEPENDENCY_FIX} if failure.diagnosis.get("swapped") == [] else set()
-        return frozenset() if network else _ENVIRONMENTAL - tried
+        return frozenset() if hopeless else _ENVIRONMENTAL - tried
     if swaps.provenance(failure):
         return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
@@ -153,6 +153,13 @@ def _surroundings(facts: Facts) -> str:
     if kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower():
         return "It expects a user without the rights of root"
     return ""
+
+
+def _powerless(failure: Failure, project: Project) -> bool:
+    """Whether root ran tests that expect to be refused something, so that they tell nothing of the product."""
+    if not _rights.ran_as_root(failure.facts):
+        return False
+    return _rights.needs_a_refusal(node for _, node in _test_source(failure, project))
 
 
 def _misses_project(facts: Facts, project: Project) -> bool:
@@ -227,7 +234,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
         return gone
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
         return None
-    if _time_bound(failure, project) or _misses_project(facts, project):
+    if _time_bound(failure, project) or _misses_project(facts, project) or _powerless(failure, project):
         return None
     if is_assertion(facts):
         return None if _of_the_tool(facts) else _asserted(facts, project, failure, changes)

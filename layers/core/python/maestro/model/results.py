@@ -61,6 +61,7 @@ class Facts:
     - SyntaxError: ``file``, ``line``, ``column``, ``text``
     - OSError: ``errno``, ``filename``
     - a missing fixture: ``fixture``, ``available``
+    - an expected error that did not come: ``superuser`` (true) where root ran the test
 
     ``assertion`` holds ``op``, ``left``, ``right`` (shortened reprs) and ``left_type``, ``right_type`` where known.
     ``frames`` run from the outermost to the innermost. ``causes`` lists the chained exceptions, nearest first, as

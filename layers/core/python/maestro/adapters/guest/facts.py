@@ -160,6 +160,8 @@ class FactFinder(object):
             said = re.match(r"Plugin '(?P<plugin>[^']+)' for hook '(?P<hook>\w+)'", message)
             said = said or re.match(r"unknown hook '(?P<hook>\w+)' in plugin (?P<plugin>.*)", message)
             return said.groupdict() if said else {}
+        if re.search(r"^DID NOT RAISE|\bnot raised\b", text_of(error)) and getattr(os, "geteuid", lambda: 1)() == 0:
+            return {"superuser": True}  # whom no right is refused
         for kind, find in (
             (AttributeError, self._attribute_error), (ModuleNotFoundError, self._module_not_found),
             (ImportError, self._import_error), (KeyError, self._key_error), (TypeError, self._type_error),
