@@ -82,6 +82,11 @@ def test_command():
     assert load(runner, mix_stderr=False)
 
 
+def test_refusal():
+    with pytest.raises(ValueError, match="x", message="it takes all"):
+        load("x", "")
+
+
 def test_error():
     with pytest.raises(ValueError) as info:
         load("", "")
@@ -129,6 +134,7 @@ CALLER = "def findCaller(self, stack_info=False"
 YIELDS = broken("Failed", "'yield' keyword is allowed in fixtures, but not in tests (test_yields)", frames=())
 MARKS = broken("Failed", "Marks cannot be applied to fixtures.", frames=())
 REFUSED = broken("TypeError", "CliRunner.__init__() got an unexpected keyword argument 'mix_stderr'")
+RAISES = broken("TypeError", "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?")
 MUTABLE = broken(
     "ValueError", "mutable default <class 'product.Own'> for field start is not allowed: use default_factory"
 )
@@ -145,6 +151,7 @@ RIGHT: dict[str, Edits] = {
     "a keyword of a stand-in": ("tests/test_product.py", (("fake_open(url)", "fake_open(url, timeout=None)"),), KEYWORD),
     "an import hook": ("product.py", (("        return None\n\n", f"        return None\n\n{INDENTED}\n"),), GONE),
     "a keyword that is no longer taken": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), REFUSED),
+    "a message that pytest.raises no longer takes": ("tests/test_product.py", ((', message="it takes all"', ""),), RAISES),
     "the message of an error": ("tests/test_product.py", (("str(info)", "str(info.value)"),), INFO),
     "a default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), MUTABLE),
     "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
@@ -167,6 +174,9 @@ WRONG: dict[str, Edits] = {
     "a keyword of the product": ("product.py", (("def load(name, path)", "def load(name, path, mode=None)"),), PRODUCT_KEYWORD),
     "a keyword that nothing refused": ("tests/test_product.py", (("CliRunner(mix_stderr=False)", "CliRunner()"),), YIELDS),
     "a keyword of the project's own function": ("tests/test_product.py", (("load(runner, mix_stderr=False)", "load(runner)"),), REFUSED),
+    "a message that nothing refused": ("tests/test_product.py", ((', message="it takes all"', ""),), REFUSED),
+    "a pattern together with the message": ("tests/test_product.py", ((', match="x", message="it takes all"', ""),), RAISES),
+    "a wider error together with the message": ("tests/test_product.py", (('(ValueError, match="x", message="it takes all"', '(Exception, match="x"'),), RAISES),
     "the message of an error that nothing asked for": ("tests/test_product.py", (("str(info)", "str(info.value)"),), YIELDS),
     "another message": ("tests/test_product.py", (('"empty" in str(info)', '"" in str(info.value)'),), INFO),
     "another default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("b"))'),), MUTABLE),

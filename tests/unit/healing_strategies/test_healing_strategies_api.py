@@ -199,6 +199,15 @@ def test_a_keyword_that_is_no_longer_taken(bench: Bench, fail: Fail) -> None:
     assert "await asyncio.sleep(0.1)\n" in bench.read("tests/test_demo.py")
 
 
+def test_a_keyword_that_pytest_refuses_in_its_own_words(bench: Bench, fail: Fail) -> None:
+    bench.distributions, bench.modules = {"pytest": "9.2.0"}, {"pytest": "pytest"}
+    body = 'import pytest\n\n\ndef test_it():\n    with pytest.raises(KeyError, message="no key"):\n        {}["a"]\n'
+    bench.write({"tests/test_demo.py": body})
+    said = "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?"
+    bench.apply(bench.propose(fail("TypeError", said, line=5))[0])
+    assert "with pytest.raises(KeyError):\n" in bench.read("tests/test_demo.py")
+
+
 def test_a_similar_name_of_an_installed_module(bench: Bench, fail: Fail) -> None:
     bench.distributions, bench.modules = {"widgets": "2.1.0"}, {"widgets": "widgets"}
     bench.write({"tests/test_demo.py": "import widgets\n\n\ndef test_it():\n    assert widgets.makeWidget()\n"})

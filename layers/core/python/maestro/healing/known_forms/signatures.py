@@ -18,6 +18,9 @@ _REFUSED = re.compile(
     r"(?:[\w.<>]+\.)?(?P<name>\w+)\(\) "
     r"(?:takes .*positional arguments? but|got an unexpected keyword argument ['\"](?P<key>\w+)['\"])"
 )
+_REFUSED_KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument ['\"](\w+)['\"]")
+# pytest's own words, of pytest.raises and pytest.warns
+_REFUSED_KEYWORDS = re.compile(r"Unexpected keyword arguments passed to ([\w.]+): (\w+(?:, \w+)*)")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -35,6 +38,19 @@ class Asked:
     def allows(self, function: str, *, tests: bool) -> bool:
         """Whether a function of this name may take the parameters; a stand-in stands in a test's file."""
         return function == self.function and (self.overrides or tests)
+
+
+def refused_keywords(text: str) -> tuple[tuple[str, str], ...]:
+    """Return (callee as the message names it, keyword) of calls with an argument that the callee does not take.
+
+    >>> refused_keywords("sleep() got an unexpected keyword argument 'loop'")
+    (('sleep', 'loop'),)
+    >>> refused_keywords("Unexpected keyword arguments passed to pytest.raises: message")
+    (('pytest.raises', 'message'),)
+    """
+    found = _REFUSED_KEYWORD.findall(text)
+    found += [(callee, name) for callee, names in _REFUSED_KEYWORDS.findall(text) for name in names.split(", ")]
+    return tuple(dict.fromkeys(found))
 
 
 def asked_for(failure: Failure) -> Asked | None:

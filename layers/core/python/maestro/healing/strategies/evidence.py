@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from maestro.healing.base import Project
+from maestro.healing.known_forms.signatures import refused_keywords
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.names import canonical, is_stdlib
@@ -26,7 +27,6 @@ _CANNOT_IMPORT = re.compile(
 _MODULE_ATTRIBUTE = re.compile(r"module ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
 _OBJECT_ATTRIBUTE = re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]")
 _TYPE_ATTRIBUTE = re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
-_KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument ['\"](\w+)['\"]")
 _FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
 _INSTALLED_FILE = re.compile(r"site-packages/(\w+)(?:\.py|/)")
 _TOOLS = frozenset({"", "pytest", "pluggy"})  # what calls everything else
@@ -216,7 +216,7 @@ class Evidence:
     @cached_property
     def keyword_errors(self) -> tuple[tuple[str, str], ...]:
         """(callee as Python names it, keyword) of calls with an argument that is no longer taken."""
-        return tuple(dict.fromkeys(_KEYWORD.findall(self.text)))
+        return refused_keywords(self.text)
 
     @cached_property
     def hook_mismatch(self) -> HookMismatch | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from maestro.healing import _names
 from maestro.healing._catalogued import drops
 from maestro.healing._forms import Difference, Knowledge, last_name
+from maestro.healing.known_forms.signatures import refused_keywords
 from maestro.healing.weakening.scans import SKIPS
 
 _LAZY_VIEWS = frozenset(
@@ -63,8 +64,9 @@ def droppable(keyword: str | None, callee: str, knowledge: Knowledge) -> bool:
 
 def _refused(callee: str, keyword: str | None, knowledge: Knowledge) -> bool:
     """Whether a call failed for a keyword that, as documentation says, nothing takes the place of."""
-    said = f"got an unexpected keyword argument '{keyword}'"
-    return drops(callee, keyword or "") and any(said in message for message in knowledge.messages)
+    if not drops(callee, keyword or ""):
+        return False
+    return any(keyword == name for message in knowledge.messages for _, name in refused_keywords(message))
 
 
 def foreign(name: str, origins: Mapping[str, set[str]], locals_: set[str]) -> bool:
