@@ -134,7 +134,9 @@ CALLER = "def findCaller(self, stack_info=False"
 YIELDS = broken("Failed", "'yield' keyword is allowed in fixtures, but not in tests (test_yields)", frames=())
 MARKS = broken("Failed", "Marks cannot be applied to fixtures.", frames=())
 REFUSED = broken("TypeError", "CliRunner.__init__() got an unexpected keyword argument 'mix_stderr'")
-RAISES = broken("TypeError", "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?")
+RAISES = broken(
+    "TypeError", "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?"
+)
 MUTABLE = broken(
     "ValueError", "mutable default <class 'product.Own'> for field start is not allowed: use default_factory"
 )

@@ -281,6 +281,29 @@ def test_an_error_that_asks_for_what_is_stated_and_not_installed_is_no_regressio
     assert diagnose(said, dataclasses.replace(installed, facts=facts)).regression
 
 
+GUARDED = "try:\n    import yaml\nexcept ImportError:\n    yaml = None\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "modules", "regression"),
+    [
+        (GUARDED, "a.yaml is a YAML file, please install PyYAML", {}, False),
+        (GUARDED, "please install yaml", {}, False),
+        (GUARDED, "a.yaml is a YAML file, please install PyYAML", {"yaml": "PyYAML"}, True),  # it is there
+        (GUARDED, "please install lxml", {}, True),  # the product knows nothing of it
+        ("import yaml\n", "please install PyYAML", {}, True),  # it could not have come so far without it
+        (GUARDED.replace("ImportError", "ValueError"), "please install PyYAML", {}, True),
+    ],
+    ids=["by-distribution", "by-module", "installed", "another", "not-optional", "another-error"],
+)
+def test_an_error_that_asks_for_what_the_product_can_do_without_is_no_regression(
+    tmp_path: Path, source: str, message: str, modules: dict[str, str], *, regression: bool
+) -> None:
+    project = lay(tmp_path, {"shop/reading.py": source})
+    project = dataclasses.replace(project, facts=EnvironmentFacts("h", "3.12", {}, modules))
+    assert diagnose(of("ValueError", TEST, PRODUCT, message=message), project).regression is regression
+
+
 def test_an_error_out_of_a_library_s_compiled_code_is_no_regression(tmp_path: Path) -> None:
     text = "from cryptography import load\n\n\ndef total(key):\n    return load(key)\n\n\ndef other(key):\n    return int(key)\n"
     project = lay(tmp_path, {"shop/cart.py": text})

@@ -112,6 +112,12 @@ def test_a_message_that_names_a_distribution(bench: Bench, fail: Fail, message: 
     assert installs(bench) == ["pytest", "widgets"]
 
 
+def test_a_message_that_names_a_distribution_whose_module_is_called_otherwise(bench: Bench, fail: Fail) -> None:
+    bench.write({"demo.py": ""})
+    bench.apply(bench.propose(fail("ValueError", "a.yaml is a YAML file, please install PyYAML"))[0])
+    assert installs(bench) == ["pytest", "PyYAML"]
+
+
 def test_a_missing_fixture(bench: Bench, fail: Fail) -> None:
     bench.write({"tests/test_demo.py": "def test_it(mocker):\n    pass\n"})
     failure = fail(

@@ -1,6 +1,7 @@
-"""What the catalogue of API changes (``data/api_changes.json``) tells the gates."""
+"""What the tables below ``data`` tell the gates and the diagnosis: changes of APIs, and who brings which module."""
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -30,3 +31,24 @@ def _dropped() -> frozenset[str]:
 def drops(callee: str, keyword: str) -> bool:
     """Whether documentation says that a function no longer takes a keyword, which had no successor."""
     return f"{callee}({keyword})" in _dropped() or f"*({keyword})" in _dropped()
+
+
+@cache
+def _import_names() -> tuple[tuple[str, str], ...]:
+    """Return (import name, distribution that brings it in lower case and with dashes) where the two differ."""
+    data = json.loads(files("maestro.healing").joinpath("data", "import_names.json").read_text("utf-8"))
+    rows = {**data["names"], **data["submodules"]}
+    return tuple((module, _normal(re.split(r"[^\w.-]", line, maxsplit=1)[0])) for module, line in rows.items())
+
+
+def modules_of(distribution: str) -> tuple[str, ...]:
+    """Return the modules that the table of import names has for a distribution, however that is spelled.
+
+    >>> modules_of("PyYAML")
+    ('yaml',)
+    """
+    return tuple(module for module, name in _import_names() if name == _normal(distribution))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

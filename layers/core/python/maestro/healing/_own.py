@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from maestro.healing._catalogued import modules_of
 from maestro.healing._names import BUILTIN_ATTRIBUTES, BUILTINS
 from maestro.healing._trees import is_test_file, parse, project_names
 from maestro.healing.base import Project
@@ -25,6 +26,7 @@ _CHANGELOGS = re.compile(r"^(change|history|news|release|whatsnew|upgrad|migrat)
 _MAX_CHANGELOG = 2_000_000
 _MAX_STARS = 30
 _MAX_MESSAGE = 1000
+_MAX_SOURCES = 500
 # "requires graphviz", "you need to have the foo package", "foo is not installed"
 _ASKS = (
     re.compile(r"(?:requires?|needs?|install|have) (?:the )?['\"`]?([A-Za-z][\w.-]{2,}\w)", re.IGNORECASE),
@@ -141,7 +143,10 @@ def calls_library(project: Project, file: str, line: int) -> bool:
 
 
 def asks_for_missing(project: Project, message: str) -> bool:
-    """Whether an error asks for something that the project's metadata name and that is not installed."""
+    """Whether an error asks for something that is not installed, and that the project knows to be optional.
+
+    That is what its metadata name, or what its own sources import and can do without.
+    """
     stated = "\n".join(
         _text(path).lower()
         for pattern in (*_METADATA, "tox.ini", "*requirements*.txt", "requirements/*.txt")
@@ -149,7 +154,26 @@ def asks_for_missing(project: Project, message: str) -> bool:
     )
     installed = {_plain(name) for name in (*project.facts.distributions, *project.facts.modules)}
     asked = {found.lower() for pattern in _ASKS for found in pattern.findall(message[:_MAX_MESSAGE])}
-    return any(name in stated and _plain(name) not in installed for name in asked)
+    lacking = {name for name in asked if _plain(name) not in installed}
+    if any(name in stated for name in lacking):
+        return True
+    modules = {module for name in lacking for module in (name, *modules_of(name))} - set(project.facts.modules)
+    return bool(modules) and not modules.isdisjoint(_optional(project.root))
+
+
+def _optional(root: Path) -> Iterator[str]:
+    """Yield the modules that sources of the product import and whose absence they handle."""
+    for path in sorted(root.rglob("*.py"))[:_MAX_SOURCES]:
+        inner = str(path.relative_to(root))
+        if inner.startswith(".") or is_test_file(inner) or "ImportError" not in (text := _text(path)):
+            continue
+        for node in ast.walk(parse(text) or ast.Module([], [])):
+            if isinstance(node, ast.Try) and any("ImportError" in ast.unparse(h.type) for h in node.handlers if h.type):
+                for guarded in node.body:
+                    if isinstance(guarded, ast.Import):
+                        yield from (alias.name for alias in guarded.names)
+                    elif isinstance(guarded, ast.ImportFrom) and guarded.module and not guarded.level:
+                        yield guarded.module
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.requirements import Requirement
 
+from maestro.healing._catalogued import modules_of
 from maestro.healing.base import Project, Proposal
 from maestro.healing.sourcetree import Role
 from maestro.healing.strategies import environment
@@ -15,9 +16,11 @@ from maestro.healing.strategies.imports import imported_modules
 from maestro.healing.strategies.names import canonical, is_stdlib
 from maestro.model import Failure, Strategy
 
-_NAMED = (  # "You must have lxml installed", "pip install foo", "foo is required", "the optional dependency 'foo'"
+# "You must have lxml installed", "pip install foo", "please install foo", "foo is required", "missing dependency 'foo'"
+_NAMED = (
     re.compile(r"[Yy]ou (?:must|need to|should) (?:have |install )['\"`]?([A-Za-z][\w.-]*)['\"`]?"),
     re.compile(r"pip3? install (?:-U |--upgrade )?['\"`]?([A-Za-z][\w.\[\]-]*)"),
+    re.compile(r"[Pp]lease,? install (?:the )?['\"`]?([A-Za-z][\w.\[\]-]*)"),
     re.compile(r"['\"`]?([A-Za-z][\w.-]*)['\"`]? (?:must be|needs to be|should be|has to be|is not|isn't) installed"),
     re.compile(r"[Mm]issing (?:optional )?dependency:? ['\"`]([A-Za-z][\w.-]*)['\"`]"),
     re.compile(r"(?:requires|needs) the ['\"`]?([A-Za-z][\w.-]*)['\"`]? (?:package|library|module)"),
@@ -123,7 +126,8 @@ class NamedRequirement:
             bare = name.rstrip(".").partition("[")[0]
             if bare.lower() in _NOT_NAMES or is_stdlib(bare) or evidence.installed(bare):
                 continue
-            for option in find(evidence, bare):
+            known = [option for module in modules_of(bare) for option in find(evidence, module)]
+            for option in known or find(evidence, bare):
                 edits = environment.add(project, evidence.tree, [option.requirement])
                 yield Proposal(
                     edits, f"install {option.requirement}, which the error asks for: {option.why}", option.prior
