@@ -245,6 +245,40 @@ def test_a_file_that_collects_with_some_failures_is_kept_for_its_green_tests(tre
     assert result.repair.tests_fixed == (A,)
 
 
+def test_a_file_of_which_one_test_comes_and_goes_is_kept_for_the_others(trees: tuple[Path, Path]) -> None:
+    # given a file that collects now, all green in its own order, and one of its tests red in another
+    broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
+    baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
+    target = [case(A), case(B)]
+    shuffled = [case(A), case(B, Outcome.FAILED)]
+    # when it is judged
+    result = judged(trees, ran(target=target, repeats=[target, shuffled], suite=target), broken, baseline)
+    # then the repair claims what is green in every run, and no more
+    assert result.repair is not None
+    assert result.repair.tests_fixed == (A,)
+
+
+def test_a_file_that_collects_by_chance_does_not_stand_in_the_way_of_a_step(trees: tuple[Path, Path]) -> None:
+    # given two files with one cause, whose next error spares one of them in one order only
+    files = ("tests/test_x.py", "tests/test_y.py")
+    broken = failure(files, exception="ModuleNotFoundError", attributes={"module": "m"}, phase=Phase.COLLECT)
+    baseline = [case(f, Outcome.ERROR, exception="ModuleNotFoundError", phase=Phase.COLLECT) for f in files]
+    first, second = (case(f, Outcome.ERROR, exception="TypeError", phase=Phase.COLLECT) for f in files)
+    target, shuffled = [case(A), second], [first, second]
+    trial = ran(target=target, repeats=[target, shuffled], suite=target)
+    # when it is judged
+    result = judged(trees, trial, broken, baseline)
+    # then it is a step to the next error, and no repair yet
+    assert (result.verdict, result.repair) == ("progressed", None)
+
+
+def test_a_single_test_that_comes_and_goes_refuses_its_repair(trees: tuple[Path, Path]) -> None:
+    red = ran(target=[case(A)], repeats=[[case(A)], [case(A, Outcome.FAILED)]], suite=[case(A), case(B)])
+    result = judged(trees, red)
+    assert result.repair is None
+    assert "stable: run 3 of 3" in result.rejected[0]
+
+
 def test_a_test_that_leans_on_others_does_not_refuse_a_repair_of_something_else(trees: tuple[Path, Path]) -> None:
     trial = dataclasses.replace(GOOD, repeats=((case(A),), (case(A, Outcome.FLAKY),)))
     assert "lean on the order" in proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))["stable"].detail

@@ -187,19 +187,28 @@ def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[s
     found: dict[str, None] = {}
     ids = {result.id for result in trial.target}
     unsteady = failure.flaky or bool(failure.diagnosis.get("stress"))
+
+    def again(test: str) -> Callable[[Sequence[CaseResult]], bool]:
+        return lambda results: proof.green_again(results, test, candidate.strategy)
+
     for test in failure.tests:
+        file = failure.facts.phase is Phase.COLLECT and "::" not in test
         if proof.status(trial.target, test) == "passed":
-            # One run says nothing of a test that comes and goes: it counts where every run was green.
-            if not unsteady or all(proof.green_again(results, test, candidate.strategy) for results in trial.repeats):
+            # One run says nothing of a test that comes and goes: it counts where every run was green. So does a file
+            # that could not be collected: what its tests do in other orders was never seen before.
+            if not (unsteady or file) or all(map(again(test), trial.repeats)):
                 found[test] = None
-        elif test not in ids and test != proof.SESSION:
-            inside = [r.id for r in trial.target if r.id.startswith((test + "::", test + "/"))]  # a file or a folder
-            found |= dict.fromkeys(
-                name
-                for name in inside
-                if proof.status(trial.target, name) == "passed"
-                and all(proof.green_again(results, name, candidate.strategy) for results in trial.repeats)
-            )
+                continue
+            if not file:
+                continue
+        elif test in ids or test == proof.SESSION:
+            continue
+        inside = [r.id for r in trial.target if r.id.startswith((test + "::", test + "/"))]  # of a file or a folder
+        found |= dict.fromkeys(
+            name
+            for name in inside
+            if proof.status(trial.target, name) == "passed" and all(map(again(name), trial.repeats))
+        )
     return tuple(found)
 
 
