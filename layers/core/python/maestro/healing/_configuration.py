@@ -65,10 +65,11 @@ def is_configuration(path: str) -> bool:
     return name in _INI | _YAML | {"pyproject.toml"} or bool(_REQUIREMENTS.search(path))
 
 
-def compare(change: Change, own: frozenset[str]) -> Iterator[Seen]:
+def compare(change: Change, own: frozenset[str], filters: frozenset[str] = frozenset()) -> Iterator[Seen]:
     """Yield what a configuration file changes beyond requirements; ``own`` are the project's distributions.
 
-    A file of another kind is one finding: no repair has a reason to change it.
+    ``filters`` are those of warnings that may be added (:mod:`maestro.healing.known_forms.warned`). A file of another
+    kind is one finding: no repair has a reason to change it.
     """
     name = PurePosixPath(change.path).name
     if change.binary or (not is_configuration(change.path)):
@@ -78,9 +79,9 @@ def compare(change: Change, own: frozenset[str]) -> Iterator[Seen]:
     elif name in _YAML:
         yield from _maestro(change, own)
     elif name in _INI:
-        yield from _ini(change)
+        yield from _ini(change, filters)
     elif name == "pyproject.toml":
-        yield from _pyproject(change, own)
+        yield from _pyproject(change, own, filters)
     else:
         yield from _requirements(change.path, (change.before or "").splitlines(), change.after.splitlines(), own)
 
@@ -130,7 +131,7 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
     return {name: {k: v or "" for k, v in parser.items(name)} for name in parser.sections()}
 
 
-def _ini(change: Change) -> Iterator[Seen]:
+def _ini(change: Change, filters: frozenset[str]) -> Iterator[Seen]:
     old, new = _sections(change.before or ""), _sections(change.after or "")
     if change.after and change.after.strip() and not new:
         yield "changed_configuration", change.path, 0, "the changed file cannot be read"
@@ -139,21 +140,35 @@ def _ini(change: Change) -> Iterator[Seen]:
     for sections, options in ((old, tool[0]), (new, tool[1])):
         for name in ("pytest", "tool:pytest"):
             options.update(sections.pop(name, {}))
-    yield from _pytest_options(change.path, tool[0], tool[1])
+    yield from _pytest_options(change.path, tool[0], tool[1], filters)
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             yield "changed_configuration", change.path, 0, f"section [{name}] changed"
 
 
-def _pytest_options(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Seen]:
+def _pytest_options(
+    path: str, old: Mapping[str, Any], new: Mapping[str, Any], filters: frozenset[str]
+) -> Iterator[Seen]:
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
         if before == after:
+            continue
+        if key == "filterwarnings" and _let_pass(str(before or ""), str(after or ""), filters):
             continue
         if key == "addopts":
             yield from _options(path, str(before or ""), str(after or ""))
         elif key in _NARROWING or before is not None:
             yield "deselecting_configuration", path, 0, f"{key}: {before!r} became {after!r}"
+
+
+def _let_pass(old: str, new: str, filters: frozenset[str]) -> bool:
+    """Whether the filters of warnings only gained, at their end, some that the failures justify."""
+    words, rest = [one.split() for one in (old, new)]
+    more = " ".join(rest[len(words) :])
+    known = sorted((" ".join(one.split()) for one in filters), key=len, reverse=True)
+    while more and (found := next((one for one in known if more.startswith(one)), None)) is not None:
+        more = more.removeprefix(found).lstrip()
+    return bool(words) and rest[: len(words)] == words and not more
 
 
 def _options(path: str, old: str, new: str) -> Iterator[Seen]:
@@ -181,13 +196,14 @@ def _grouped(words: list[str]) -> list[str]:
     return found
 
 
-def _pyproject(change: Change, own: frozenset[str]) -> Iterator[Seen]:
+def _pyproject(change: Change, own: frozenset[str], filters: frozenset[str]) -> Iterator[Seen]:
     old, new = _toml(change.before or ""), _toml(change.after or "")
     if old is None or new is None:
         yield "changed_configuration", change.path, 0, "the file cannot be read before or after the change"
         return
     options = [(_at(_at(_at(data, "tool"), "pytest"), "ini_options") or {}) for data in (old, new)]
-    yield from _pytest_options(change.path, *({k: _flat(v) for k, v in o.items()} for o in options))
+    before, after = ({k: _flat(v) for k, v in o.items()} for o in options)
+    yield from _pytest_options(change.path, before, after, filters)
     lines = [_dependencies(data) for data in (old, new)]
     yield from _requirements(change.path, lines[0], lines[1], own)
     for data in (old, new):

@@ -32,7 +32,8 @@ class Knowledge:
     """What is known about names: the project's own, those that are gone, and those that provably still exist.
 
     ``messages`` are what the failures say; ``asked`` what code outside of the project passed to it in vain; ``fields``
-    the old and new names of fields that the description of the project's interface renamed.
+    the old and new names of fields that the description of the project's interface renamed; ``filters`` the filters of
+    warnings that they justify.
     """
 
     names: Names
@@ -41,6 +42,7 @@ class Knowledge:
     messages: tuple[str, ...] = ()
     asked: tuple[Asked, ...] = ()
     fields: frozenset[tuple[str, str]] = frozenset()
+    filters: frozenset[str] = frozenset()
 
 
 def origins(module: ast.Module) -> dict[str, set[str]]:

@@ -32,6 +32,7 @@ from maestro.healing.strategies.environment_healing.variables import (
     StatedEnvironment,
     StatedVariable,
 )
+from maestro.healing.strategies.environment_healing.warned import ForeignWarning
 from maestro.healing.strategies.flaky_stabilization.clocks import ClockSetBack
 from maestro.healing.strategies.flaky_stabilization.draws import SeededDraws
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
@@ -88,6 +89,7 @@ def generators() -> list[Generator]:
         SaidVariable(),
         DistinctPackages(),
         StatedEnvironment(),
+        ForeignWarning(),
         StatedSpan(),
         AwaitedCondition(),
         ShortWait(),

@@ -14,6 +14,7 @@ from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.polling import looked_once
 from maestro.healing.known_forms.readings import settled
 from maestro.healing.known_forms.signatures import asked_for
+from maestro.healing.known_forms.warned import filters
 from maestro.healing.weakening import scans
 from maestro.healing.weakening.added import inserted
 from maestro.healing.weakening.baselines import Baseline, baselines
@@ -61,7 +62,8 @@ def knowledge_of(root: Path, *failures: Failure) -> Knowledge:
     said = tuple(f"{failure.facts.message}\n{failure.facts.text}" for failure in failures)
     asked = tuple(filter(None, map(asked_for, failures)))
     fields = frozenset(filter(None, (renamed_field(root, failure) for failure in failures)))
-    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing), said, asked, fields)
+    warned = frozenset(line for failure in failures for line in filters(failure))
+    return Knowledge(project_names(root), frozenset(missing), frozenset(alive - missing), said, asked, fields, warned)
 
 
 def find(before: Path, after: Path, failure: Failure | None = None) -> tuple[Finding, ...]:
@@ -76,7 +78,7 @@ def inspect(before: Path, changed: Sequence[Change], knowledge: Knowledge) -> tu
     found += _counted_from_outside(changed)
     for change in changed:
         if not change.python:
-            found += [Finding(*seen) for seen in _configuration.compare(change, own)]
+            found += [Finding(*seen) for seen in _configuration.compare(change, own, knowledge.filters)]
     return tuple(sorted(found, key=lambda f: (f.file, f.line, f.rule)))
 
 
