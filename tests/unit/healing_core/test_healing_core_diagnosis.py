@@ -281,6 +281,19 @@ def test_an_error_that_asks_for_what_is_stated_and_not_installed_is_no_regressio
     assert diagnose(said, dataclasses.replace(installed, facts=facts)).regression
 
 
+def test_a_path_that_is_not_there_is_told_and_nothing_is_tried(project: Project) -> None:
+    said = "file or directory not found: spec"
+    found = diagnose(
+        of("_pytest.config.exceptions.UsageError", test="<session>", phase=Phase.SESSION, message=said), project
+    )
+    assert healable(found, project) == frozenset()
+    assert "The suite asks for spec, which the project does not have" in found.cause
+    # the same words from a test that looks for a file, or another refusal of the tool, are another matter
+    assert healable(diagnose(of("OSError", TEST, message=said), project), project)
+    options = of("UsageError", test="<session>", phase=Phase.SESSION, message="unrecognized arguments: --cov")
+    assert healable(diagnose(options, project), project)
+
+
 GUARDED = "try:\n    import yaml\nexcept ImportError:\n    yaml = None\n"
 
 

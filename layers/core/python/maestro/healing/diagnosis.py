@@ -52,6 +52,7 @@ _NETWORK = re.compile(
     r"getaddrinfo|Name or service not known|Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
     r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
 )
+_NO_PATH = re.compile(r"(?:file or directory not found|file not found): (\S+)")
 _CHILD_IMPORT = re.compile(r"ModuleNotFoundError: No module named ['\"]([A-Za-z_]\w*)")
 # Words of a TypeError about how something was called, and of errors that came with a newer Python.
 _CALLED_WRONGLY = re.compile(
@@ -122,7 +123,8 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     ``project`` shows that the test waits for time to pass, a longer wait.
     """
     facts = failure.facts
-    hopeless = bool(_NETWORK.search(facts.message)) or (project is not None and _powerless(failure, project))
+    lacks = _NETWORK.search(facts.message) or _misses_path(facts)
+    hopeless = bool(lacks) or (project is not None and _powerless(failure, project))
     if failure.regression or hopeless:
         # Where every environment of another time was tried already, the one that the project states was not.
         tried = {Strategy.DEPENDENCY_FIX} if failure.diagnosis.get("swapped") == [] else set()
@@ -142,6 +144,8 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
 def _surroundings(facts: Facts) -> str:
     """Say what the machine lacks, where no change of the project could bring it; "" where nothing says so."""
     kind = _short(facts.exception)
+    if path := _misses_path(facts):
+        return f"The suite asks for {path}, which the project does not have"
     if _NETWORK.search(facts.message):
         return "It needs a network that is not there; no change of the project brings it"
     if program := missing_program(facts):
@@ -160,6 +164,12 @@ def _powerless(failure: Failure, project: Project) -> bool:
     if not _rights.ran_as_root(failure.facts):
         return False
     return _rights.needs_a_refusal(node for _, node in _test_source(failure, project))
+
+
+def _misses_path(facts: Facts) -> str:
+    """Return the path that the test tool was told to run and did not find; "" where it was not that."""
+    found = _NO_PATH.search(facts.message) if facts.phase is Phase.SESSION else None
+    return found[1] if found and _short(facts.exception) in ("", "UsageError") else ""
 
 
 def _misses_project(facts: Facts, project: Project) -> bool:
