@@ -106,6 +106,32 @@ def test_a_missing_module_is_installed_and_the_patch_is_enough(machine: LocalMac
     assert (again.run.status, again.run.totals["passed"]) == ("passed", 3)
 
 
+def test_a_generator_that_ends_by_an_exception_returns(machine: LocalMachine, write: Any) -> None:
+    # given a product of before Python 3.7
+    reading = "def lines(text):\n    for line in text.splitlines():\n"
+    reading += "        if not line:\n            raise StopIteration\n"
+    reading += "        yield line\n"
+    checks = "from reading import lines\n\n\ndef test_lines():\n    assert list(lines('a\\nb\\n\\nc')) == ['a', 'b']\n"
+    checks += "\n\ndef test_all():\n    assert list(lines('a')) == ['a']\n"
+
+    # when it runs
+    outcome = machine.run(write({"reading.py": reading, "tests/test_reading.py": checks}))
+
+    # then the product says it in today's words
+    assert outcome.run.status == "healed"
+    assert "-            raise StopIteration\n+            return\n" in outcome.patch
+
+
+def test_an_iterator_that_runs_out_in_a_generator_is_nobodys_guess(machine: LocalMachine, write: Any) -> None:
+    pairs = "def pairs(items):\n    left = iter(items)\n    for item in left:\n        yield item, next(left)\n"
+    checks = "from pairing import pairs\n\n\ndef test_pairs():\n    assert list(pairs([1, 2, 3])) == [(1, 2)]\n"
+
+    outcome = machine.run(write({"pairing.py": pairs, "tests/test_pairing.py": checks}))
+
+    assert (outcome.run.status, outcome.patch) == ("failed", "")
+    assert "generator raised StopIteration" in outcome.failures[0].cause
+
+
 def test_a_file_without_tests_that_can_be_collected_again_is_no_loss(machine: LocalMachine, write: Any) -> None:
     # given a file whose name is a test's, which holds nothing but data, and fails to import as the others do
     outcome = machine.run(

@@ -53,6 +53,15 @@ class Hook:
 
     def load(self, x):
         return x
+
+
+def numbers(items):
+    for item in items:
+        if item is None:
+            raise StopIteration
+        with items.kept():
+            yield item
+            raise StopIteration
 """
 TESTS = """\
 import pytest
@@ -144,6 +153,9 @@ START = 'start: Own = Own("a")'
 INFO = broken("AssertionError", "assert 'empty' in '<ExceptionInfo ValueError() tblen=2>'", frames=())
 CHECK = "yield check, int, 1"
 Edits = tuple[str, tuple[tuple[str, str], ...], Failure]
+ENDING = "        if item is None:\n            raise StopIteration\n"
+SHOWN_TO_OTHERS = "            yield item\n            raise StopIteration\n"
+ENDED = broken("RuntimeError", "generator raised StopIteration")
 RIGHT: dict[str, Edits] = {
     "imp": ("product.py", (IMPORT, LOAD), GONE),
     "a function that became a method": ("product.py", (('string.join(words, "-")', '"-".join(words)'),), GONE),
@@ -156,6 +168,7 @@ RIGHT: dict[str, Edits] = {
     "a message that pytest.raises no longer takes": ("tests/test_product.py", ((', message="it takes all"', ""),), RAISES),
     "the message of an error": ("tests/test_product.py", (("str(info)", "str(info.value)"),), INFO),
     "a default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), MUTABLE),
+    "a generator's end": ("product.py", ((ENDING, ENDING.replace("raise StopIteration", "return")),), ENDED),
     "a yielded check": ("tests/test_product.py", ((CHECK, "check(int, 1)"),), YIELDS),
     "a mark on a fixture": ("tests/test_product.py", (("@pytest.mark.slow\n@pytest.fixture", "@pytest.fixture"),), MARKS),
 }  # fmt: skip
@@ -184,6 +197,11 @@ WRONG: dict[str, Edits] = {
     "another default of a field": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("b"))'),), MUTABLE),
     "a default without its argument": ("product.py", ((START, "start: Own = dataclasses.field(default_factory=Own)"),), MUTABLE),
     "a default that nothing refused": ("product.py", ((START, 'start: Own = dataclasses.field(default_factory=lambda: Own("a"))'),), GONE),
+    "a generator's end that nothing refused": ("product.py", ((ENDING, ENDING.replace("raise StopIteration", "return")),), GONE),
+    "a generator's end with a value": ("product.py", ((ENDING, ENDING.replace("raise StopIteration", "return item")),), ENDED),
+    "a generator that goes on": ("product.py", ((ENDING, ENDING.replace("raise StopIteration", "continue")),), ENDED),
+    "a generator that ends sooner": ("product.py", ((ENDING, ENDING.replace("is None", "is not None").replace("raise StopIteration", "return")),), ENDED),
+    "an end that a context manager sees": ("product.py", ((SHOWN_TO_OTHERS, SHOWN_TO_OTHERS.replace("raise StopIteration", "return")),), ENDED),
     "a yielded check that is gone": ("tests/test_product.py", ((CHECK, "pass"),), YIELDS),
     "a yielded check of another value": ("tests/test_product.py", ((CHECK, "check(int, 2)"),), YIELDS),
     "a yielded check without its argument": ("tests/test_product.py", ((CHECK, "check(int)"),), YIELDS),

@@ -114,3 +114,39 @@ def test_invalid_escape_sequences_become_raw_strings_of_the_same_value(bench: Be
     assert bench.read("demo.py") == "import re\nX = re.compile(r'\\d+')  # digits\nY = '\\n'\n"
     assert bench.read("other.py") == "Z = 'a\\\\s\\n\u00e9'\n"
     assert bench.read("right.py") == files["right.py"]
+
+
+ENDS = "RuntimeError: generator raised StopIteration"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f(x):\n    yield x\n    raise StopIteration\n", "def f(x):\n    yield x\n    return\n"),
+        ("def f(x):\n    yield x\n    raise StopIteration()  # über\n", "def f(x):\n    yield x\n    return  # über\n"),
+        ("def f(x):\n    s = 'ü'; yield x; raise StopIteration(s)\n", "def f(x):\n    s = 'ü'; yield x; return s\n"),
+        ("def f(x):\n    try:\n        yield x[0]\n    except IndexError:\n        raise StopIteration\n", "def f(x):\n    try:\n        yield x[0]\n    except IndexError:\n        return\n"),
+        ("def f(p):\n    with open(p) as s:\n        yield s\n        raise StopIteration\n", "def f(p):\n    with open(p) as s:\n        yield s\n        return\n"),
+        ("class A:\n    def __next__(self):\n        raise StopIteration\n", None),  # an iterator's own end
+        ("def f(x):\n    yield x\n    def g():\n        raise StopIteration\n    g()\n", None),
+        ("def f(x):\n    yield x\n    try:\n        raise StopIteration\n    except StopIteration:\n        x.end()\n", None),
+        ("def f(x):\n    yield x\n    try:\n        if x:\n            raise StopIteration\n    except:\n        x.end()\n", None),
+        ("def f(x):\n    with x.transaction():\n        yield x\n        raise StopIteration\n", None),  # it may roll back
+        ("def f(x):\n    yield next(x)\n", None),
+        ("async def f(x):\n    yield x\n    raise StopIteration\n", None),
+    ],
+)  # fmt: skip
+def test_generators_that_end_by_an_exception(bench: Bench, fail: Fail, source: str, expected: str | None) -> None:
+    bench.write({"demo.py": source})
+    failure = fail("RuntimeError", "generator raised StopIteration", text=ENDS)
+    found = [c for c in bench.propose(failure) if c.generator == "generator_end"]
+    if expected is None:
+        assert not found
+        return
+    bench.apply(found[0])
+    assert bench.read("demo.py") == expected
+
+
+def test_generators_are_left_alone_where_none_failed_so(bench: Bench, fail: Fail) -> None:
+    bench.write({"demo.py": "def f(x):\n    yield x\n    raise StopIteration\n"})
+    assert not [c for c in bench.propose(fail("RuntimeError", "boom")) if c.generator == "generator_end"]

@@ -17,6 +17,7 @@ from maestro.healing._suspects import covered_product, product_frames, suspects,
 from maestro.healing._trees import is_test_file, parse
 from maestro.healing.base import Project
 from maestro.healing.grouping import is_assertion, without_parameters
+from maestro.healing.known_forms.endings import SAID
 from maestro.model import CaseResult, Facts, Failure, Phase, Strategy
 
 _ENVIRONMENT_ERRORS = frozenset(
@@ -142,21 +143,21 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
 
 
 def _surroundings(facts: Facts) -> str:
-    """Say what the machine lacks, where no change of the project could bring it; "" where nothing says so."""
-    kind = _short(facts.exception)
-    if path := _misses_path(facts):
-        return f"The suite asks for {path}, which the project does not have"
-    if _NETWORK.search(facts.message):
-        return "It needs a network that is not there; no change of the project brings it"
-    if program := missing_program(facts):
-        return said(program)
-    if kind == "Error" and "unsupported locale setting" in facts.message:
-        return "It wants a locale that this machine does not have"
-    if "Address already in use" in facts.message:
-        return "A port that it wants is taken by another process of the machine"
-    if kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower():
-        return "It expects a user without the rights of root"
-    return ""
+    """Say what the machine or the tree lacks, where no repair could bring it; "" where nothing says so."""
+    path, program, kind = _misses_path(facts), missing_program(facts), _short(facts.exception)
+    rootless = kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower()
+    known = (
+        (path, f"The suite asks for {path}, which the project does not have"),
+        (_NETWORK.search(facts.message), "It needs a network that is not there; no change of the project brings it"),
+        (program, said(program)),
+        (
+            kind == "Error" and "unsupported locale setting" in facts.message,
+            "It wants a locale that this machine does not have",
+        ),
+        ("Address already in use" in facts.message, "A port that it wants is taken by another process of the machine"),
+        (rootless, "It expects a user without the rights of root"),
+    )
+    return next((words for holds, words in known if holds), "")
 
 
 def _powerless(failure: Failure, project: Project) -> bool:
@@ -291,7 +292,7 @@ def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - on
     last = facts.frames[-1] if facts.frames else None
     if kind in _ENVIRONMENT_ERRORS | _SYNTAX | _WARNINGS or facts.attributes.keys() & {"fixture", "hook"}:
         return None
-    if _NEWER_PYTHON.search(facts.message) or any(_short(c.get("exception", "")) in _MISSING for c in facts.causes):
+    if _came_with_python(facts) or any(_short(c.get("exception", "")) in _MISSING for c in facts.causes):
         return None
     if kind == "AttributeError":
         return _missing_attribute(facts, project)
@@ -309,6 +310,13 @@ def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - on
     if kind == "TypeError" and "NoneType" in facts.message and last is not None and is_test_file(last.file):
         return _nothing_returned(facts, project)
     return _raised_inside(facts, project)
+
+
+def _came_with_python(facts: Facts) -> bool:
+    """Whether an error is one that a newer Python raises for what an older one took."""
+    if SAID in facts.message:  # a generator's own statement, not an iterator that ran out
+        return "raise StopIteration" in facts.text
+    return bool(_NEWER_PYTHON.search(facts.message))
 
 
 def _raised_inside(facts: Facts, project: Project) -> str | None:

@@ -39,6 +39,7 @@ from maestro.healing.strategies.flaky_stabilization.listings import ListedByName
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
+from maestro.healing.strategies.syntax_repair.endings import GeneratorEnd
 from maestro.healing.strategies.syntax_repair.escapes import EscapeSequences
 from maestro.healing.strategies.syntax_repair.newer import NewerPython
 from maestro.healing.strategies.syntax_repair.python2 import ImplicitRelative, Python2
@@ -58,6 +59,7 @@ def generators() -> list[Generator]:
         Python2(),
         ImplicitRelative(),
         ListOfView(),
+        GeneratorEnd(),
         NewerPython(),
         HookArguments(),
         PytestSection(),

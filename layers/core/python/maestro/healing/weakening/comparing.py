@@ -10,6 +10,7 @@ from pathlib import Path
 from maestro.healing import _configuration
 from maestro.healing._forms import Difference, Knowledge, canonical, last_name
 from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
+from maestro.healing.known_forms.endings import read_as_returns
 from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.polling import looked_once
 from maestro.healing.known_forms.readings import settled
@@ -123,7 +124,8 @@ def product_change(before: str | None, after: str | None, knowledge: Knowledge) 
         return (Difference("the changed file does not parse", 0),)
     found: list[tuple[Difference, ...]] = []
     for base in baselines(Change("", before, after)):
-        comparer = Comparer(canonical(base.before), canonical(base.after), knowledge, translated=base.translated)
+        old, now = read_as_returns(base.before, base.after, knowledge.messages)
+        comparer = Comparer(canonical(old), canonical(now), knowledge, translated=base.translated)
         found.append(tuple(comparer.differences()))
         if not found[-1]:
             return ()
@@ -188,7 +190,8 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
 
 
 def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding]:
-    old, new = (canonical(looked_once(copy.deepcopy(tree))) for tree in (base.before, base.after))
+    read = read_as_returns(copy.deepcopy(base.before), copy.deepcopy(base.after), knowledge.messages)
+    old, new = (canonical(looked_once(tree)) for tree in read)
     comparer = Comparer(old, new, knowledge, tests=True, translated=base.translated)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
