@@ -12,7 +12,7 @@ from healing_core_trees import candidate, failure, lay_out, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing import combine as combining
-from maestro.healing import confidence, judge, proof
+from maestro.healing import confidence, grouping, judge, proof
 from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.errors import OutcomesError
 from maestro.healing.static_gates import STATIC_GATES
@@ -234,15 +234,24 @@ def test_a_session_that_runs_now_with_failures_is_healed(trees: tuple[Path, Path
     assert result.repair.tests_fixed == ("<session>",)
 
 
-def test_a_file_that_collects_with_some_failures_is_kept_for_its_green_tests(trees: tuple[Path, Path]) -> None:
+def test_a_file_that_collects_with_some_failures_is_healed_for_its_green_tests(trees: tuple[Path, Path]) -> None:
     broken = failure(("tests/test_x.py",), exception="AttributeError", phase=Phase.COLLECT)
     baseline = [case("tests/test_x.py", Outcome.ERROR, phase=Phase.COLLECT)]
     target = [case(A), case(B, Outcome.FAILED, exception="TypeError"), case(C)]
     shuffled = [case(A), case(B, Outcome.FAILED, exception="TypeError"), case(C, Outcome.FAILED)]
-    result = judged(trees, ran(target=target, repeats=[shuffled], suite=target), broken, baseline)
-    assert result.verdict == "progressed"
+    trial = ran(target=target, repeats=[shuffled], suite=target)
+    result = judged(trees, trial, broken, baseline)
+    # what fails in it is for the next pass
+    assert result.verdict == "healed"
     assert result.repair is not None
     assert result.repair.tests_fixed == (A,)
+
+    # and where that is the old cause again, or the change is a workaround, it is only a step or a partial repair
+    met = grouping.group(target, broken.suite)[0].signature
+    same = dataclasses.replace(broken, signature=met)
+    assert judged(trees, trial, same, baseline).verdict == "exhausted"
+    pin = [candidate(workaround=True)]
+    assert judged(trees, trial, broken, baseline, pin).verdict == "progressed"
 
 
 def test_a_file_of_which_one_test_comes_and_goes_is_kept_for_the_others(trees: tuple[Path, Path]) -> None:

@@ -11,9 +11,18 @@ itself and no other. The files in ``guest`` run inside the project's own interpr
 
 from maestro.adapters.base import Adapter
 from maestro.adapters.errors import AdapterError, RunnerError, UnknownAdapterError
+from maestro.adapters.outcomes import unfinished
 from maestro.adapters.pytest import PytestAdapter
 
-__all__ = ["Adapter", "AdapterError", "PytestAdapter", "RunnerError", "UnknownAdapterError", "adapter_for"]
+__all__ = [
+    "Adapter",
+    "AdapterError",
+    "PytestAdapter",
+    "RunnerError",
+    "UnknownAdapterError",
+    "adapter_for",
+    "unfinished",
+]
 
 _ADAPTERS = {"pytest": PytestAdapter}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from maestro.adapters.outcomes import SESSION, Session, broken
+from maestro.adapters.outcomes import OVERDUE, SESSION, UNREACHED, Session, broken
 from maestro.adapters.pool import Execution, Runner
 from maestro.model import CaseResult, Collection, Facts, Outcome, Phase, Suite
 from maestro.registry import Environment, Workspace
@@ -65,7 +65,7 @@ class Job:
         ignored: list[str] = []
         while pending is None or pending:
             if time.monotonic() >= self.deadline:
-                self._fill(results, pending or [SESSION], "The deadline was reached before it could run.")
+                self._fill(results, pending or [SESSION], UNREACHED)
                 break
             session = self._execute(self._arguments(pending, ignored), asked=pending)
             results.update(session.finished())
@@ -291,7 +291,7 @@ class Job:
 
     def _overdue(self, why: str) -> str:
         if why == "deadline":
-            return "The deadline of the run was reached."
+            return OVERDUE
         return f"It did not end within {self.suite.timeout:g} s (the suite's timeout)."
 
     def _ended(self, session: Session, name: str, phase: Phase) -> CaseResult:

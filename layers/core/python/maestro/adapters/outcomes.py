@@ -101,6 +101,16 @@ class Case:
         return CaseResult(self.id, chosen, round(self.seconds, 6), self.file, self.line, message, facts)
 
 
+OVERDUE = "The deadline of the run was reached."
+UNREACHED = "The deadline was reached before it could run."
+
+
+def unfinished(result: CaseResult) -> bool:
+    """Whether the deadline of the run came before the check ended, so that nothing is known of how it would end."""
+    facts = result.facts
+    return facts is not None and not facts.exception and facts.message in (OVERDUE, UNREACHED)
+
+
 def broken(
     name: str,
     message: str,

@@ -232,6 +232,11 @@ class HealingConfig(Section):
     max_concurrent_repairs: Annotated[int, Field(ge=1, le=64)] = Field(
         default=4, description="Failures that are repaired at once.", examples=[4]
     )
+    time_limit: Annotated[float, Field(gt=0, le=36_000)] | None = Field(
+        default=None,
+        description="Seconds for all healing of a run; by default 200, or three times what the suite takes if longer.",
+        examples=[600],
+    )
 
 
 class QualityGates(Section):

@@ -5,8 +5,11 @@
   fails now is less or later; the patch is worth keeping for another round.
 - exhausted: neither. A repair may still come out: one that made some of the tests green and passes all gates for those.
 
-No repair comes out that makes no test green; none for a regression, unless the same source and the same tests all
+No repair comes out that makes no test green, but for files that are collected again because what they miss is installed
+(:mod:`maestro.healing.collecting`); none for a regression, unless the same source and the same tests all
 pass in the environment of their own time, which shows that it was none.
+
+A session or a file that could not be collected is healed when its tests run: how they end is another failure's matter.
 """
 
 import hashlib
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maestro.healing import confidence, feedback, grouping, proof
+from maestro.healing import collecting, confidence, feedback, grouping, proof
 from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.static_gates import STATIC_GATES
@@ -66,14 +69,22 @@ class _Judged:
     green: tuple[str, ...]
     gates: Mapping[str, GateResult]
     next_failure: Failure | None
+    collected: tuple[str, ...] = ()  # the failure's files, where all are collected now by what is no workaround
+    unproven: str = ""  # why a file that is collected, without a green test, is no repair
 
     @property
     def accepted(self) -> bool:
-        return bool(self.green) and bool(self.gates) and all(gate.passed for gate in self.gates.values())
+        return bool(self.fixed) and bool(self.gates) and all(gate.passed for gate in self.gates.values())
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """What may be claimed: the green tests, or the files in which none is, that are collected all the same."""
+        return self.green or (() if self.unproven else self.collected)
 
     @property
     def refusal(self) -> str:
-        return next((f"{name}: {gate.detail}" for name, gate in self.gates.items() if not gate.passed), "no progress")
+        failed = (f"{name}: {gate.detail}" for name, gate in self.gates.items() if not gate.passed)
+        return next(failed, self.unproven or "no progress")
 
 
 def size(patch: str) -> int:
@@ -123,23 +134,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
             rejected.append(f"{candidate.id} ({candidate.summary}): {why}")
             continue
         judged.append(_one(failure, candidate, trial, baseline, tree_before, materialise_after, policy))
-    # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
-    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
-    partly = [j for j in judged if j.accepted and j not in complete]
-    forward = [j for j in judged if j not in complete and _progress(failure, j, baseline, policy.history)]
-    complete, forward, fallback = _held_back(complete, forward)
-    winner: _Judged | None = None
-    verdict: Verdict = "exhausted"
-    if complete:
-        winner, verdict = min(complete, key=_preference), "healed"
-    elif forward:
-        # most green tests, then the widest step, then the usual preference
-        winner, verdict = (
-            min(forward, key=lambda j: (-len(j.green), _rank(j.next_failure), _preference(j))),
-            "progressed",
-        )
-    elif partly:
-        winner = min(partly, key=lambda j: (-len(j.green), _preference(j)))
+    verdict, winner, fallback = _chosen(failure, judged, baseline, policy)
     for other in judged:
         if other is not winner:
             why = "another candidate is smaller or fixes more" if other.accepted else other.refusal
@@ -147,8 +142,29 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     if winner is None:
         return Judgement("exhausted", rejected=tuple(rejected))
     best = max((j for j in (winner, fallback) if j and j.accepted), key=lambda j: len(j.green), default=None)
-    repair = repair_of(failure, best.candidate, best.trial, best.green, best.gates, policy) if best else None
+    repair = repair_of(failure, best.candidate, best.trial, best.fixed, best.gates, policy) if best else None
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
+
+
+def _chosen(
+    failure: Failure, judged: Sequence[_Judged], baseline: Sequence[CaseResult], policy: Policy
+) -> tuple[Verdict, _Judged | None, _Judged | None]:
+    """Return the verdict, the winner, and what heals all though it is a last resort."""
+    # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
+    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
+    partly = [j for j in judged if j.accepted and j not in complete]
+    forward = [j for j in judged if j not in complete and _progress(failure, j, baseline, policy.history)]
+    complete, forward, fallback = _held_back(complete, forward)
+    if complete:
+        return "healed", min(complete, key=_preference), fallback
+    collects = [j for j in partly if j.collected and fallback is None]
+    if collects:
+        return "healed", min(collects, key=lambda j: (-len(j.green), _preference(j))), None
+    if forward:
+        # most green tests, then the widest step, then the usual preference
+        widest = min(forward, key=lambda j: (-len(j.green), _rank(j.next_failure), _preference(j)))
+        return "progressed", widest, fallback
+    return "exhausted", min(partly, key=lambda j: (-len(j.green), _preference(j)), default=None), fallback
 
 
 def _held_back(complete: list[_Judged], forward: list[_Judged]) -> tuple[list[_Judged], list[_Judged], _Judged | None]:
@@ -174,12 +190,21 @@ def _one(  # noqa: PLR0917 - as judge
     if not green and (following is None or any(f.signature == failure.signature for f in rest)):
         kept = "the failure is still there" if following else "no test ran"
         return _Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
+    met = {failure.signature, *(earlier.signature for earlier in policy.history)}
+    new = not candidate.workaround and not any(f.signature in met for f in rest)
+    collected = collecting.again(failure, trial) if new else ()
     gates = dict(STATIC_GATES) if not green else {**STATIC_GATES, **proof.RUN_GATES}
     if not green and trial.suite:
         gates |= proof.SUITE_GATES
+    if not green and collected:
+        gates |= collecting.COLLECT_GATES
     attempt = Attempt(failure, candidate, trial, baseline, before, materialise_after(candidate), policy)
-    results = proof.prove(attempt, tests=green, gates=gates)
-    return _Judged(candidate, trial, green, results, following)
+    results = proof.prove(attempt, tests=green or collected, gates=gates)
+    unproven = ""
+    if "collects" in results and not results["collects"].passed:
+        # It may still be a step towards a repair, which is then judged by what it makes green.
+        unproven = f"collects: {results.pop('collects').detail}"
+    return _Judged(candidate, trial, green, results, following, collected, unproven)
 
 
 def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, ...]:
@@ -193,7 +218,8 @@ def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[s
 
     for test in failure.tests:
         file = failure.facts.phase is Phase.COLLECT and "::" not in test
-        if proof.status(trial.target, test) == "passed":
+        whole = not any(left.startswith(test + "::") for left in trial.unfinished)
+        if whole and proof.status(trial.target, test) == "passed":
             # One run says nothing of a test that comes and goes: it counts where every run was green. So does a file
             # that could not be collected: what its tests do in other orders was never seen before.
             if not (unsteady or file) or all(map(again(test), trial.repeats)):
@@ -201,9 +227,10 @@ def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[s
                 continue
             if not file:
                 continue
-        elif test in ids or test == proof.SESSION:
+        elif test == proof.SESSION or (test in ids and not file):
             continue
-        inside = [r.id for r in trial.target if r.id.startswith((test + "::", test + "/"))]  # of a file or a folder
+        # What a file's or folder's own result says sums up how its tests ended.
+        inside = [r.id for r in collecting.inside(trial.target, test)]
         found |= dict.fromkeys(
             name
             for name in inside
@@ -304,6 +331,8 @@ def repair_of(  # noqa: PLR0917 - as judge
     earned = confidence.tier(value, policy.thresholds, seen=observed)
     doubtful = candidate.workaround and candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
     expects = candidate.strategy is Strategy.ASSERTION_UPDATE
+    if "collects" in gates and earned is Tier.APPLIED:
+        earned = Tier.REVIEW  # no test is green that could tell whether it is right
     for_a_person = doubtful or expects or _OTHER_PYTHON.search(candidate.patch)
     if for_a_person and earned in (Tier.APPLIED, Tier.REVIEW):
         # it contradicts what a test expects, lets the product be as it is, or takes another Python

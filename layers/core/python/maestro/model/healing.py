@@ -148,7 +148,8 @@ class Trial:
     """What happened to a candidate in its sandbox.
 
     ``target`` are the results of the failure's tests; ``repeats`` those of the further, shuffled runs; ``suite`` of
-    the whole affected suite (empty when ``target`` did not get better); ``mutation`` what mutants showed (None when no
+    the whole affected suite (empty when ``target`` did not get better); ``unfinished`` tests (ids) that were stopped
+    because they took too long and are in none of these; ``mutation`` what mutants showed (None when no
     test became steadily green). ``spent`` says what ``seconds`` are made of: "environment", "target", "suite",
     "repeats", "mutants".
     """
@@ -162,6 +163,7 @@ class Trial:
     seconds: float = 0.0
     mutation: Mutation | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
 
     @property
     def mutants(self) -> tuple[MutantResult, ...]:

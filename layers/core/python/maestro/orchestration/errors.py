@@ -111,3 +111,9 @@ class OvertakenError(OrchestrationError):
     """A trial stops, because a candidate that would be preferred is proven."""
 
     code: ClassVar[str] = "trial_overtaken"
+
+
+class TooSlowError(OrchestrationError):
+    """A trial ends, because what it runs takes longer than a trial may."""
+
+    code: ClassVar[str] = "trial_too_slow"

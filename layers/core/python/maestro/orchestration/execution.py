@@ -34,7 +34,8 @@ from maestro.model import (
     failing,
     load_json,
 )
-from maestro.orchestration.errors import OrderError, OvertakenError, WrongTenantError
+from maestro.orchestration import pacing
+from maestro.orchestration.errors import OrderError, OvertakenError, TooSlowError, WrongTenantError
 from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import (
     ChunkOrder,
@@ -204,10 +205,16 @@ class Sandbox:
 
     def _try(self, order: TrialOrder, deadline: float, watch: Stopwatch) -> Trial:
         racer = Racer(order.race, self.transfer)
+        now = time.time()
+        if pacing.over(order.until, now):
+            detail = "the time for healing was over before it was tried"
+            return Trial(candidate=order.candidate, status=TrialStatus.CANCELLED, detail=detail)
+        if order.until:
+            deadline = min(deadline, time.monotonic() + order.until - now)
         try:
             racer.look()
             return self._tried(order, racer, deadline, watch)
-        except OvertakenError as error:
+        except (OvertakenError, TooSlowError) as error:
             return Trial(candidate=order.candidate, status=TrialStatus.CANCELLED, detail=str(error))
 
     def _tried(self, order: TrialOrder, racer: Racer, deadline: float, watch: Stopwatch) -> Trial:

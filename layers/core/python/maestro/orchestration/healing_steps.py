@@ -4,6 +4,7 @@ One heal goes round Diagnose, Try Candidates and Judge with the patch kept so fa
 object in the bucket. Combine and Confirm work on all heals of a pass.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -32,9 +33,11 @@ from maestro.model import (
     load_json,
 )
 from maestro.orchestration.errors import NotFoundError
+from maestro.orchestration.healing_time import OVER, HealingTime
 from maestro.orchestration.inquiring import Inquiry
 from maestro.orchestration.naming import pass_key, repair_id
 from maestro.orchestration.orders import URL_SECONDS, Desk, Race, Shared, TrialOrder
+from maestro.orchestration.pacing import over
 from maestro.orchestration.ports import BlobStore, RunStore
 from maestro.orchestration.sifting import laid_out, sifted, stacked
 from maestro.orchestration.sources import Sources
@@ -102,6 +105,9 @@ class HealingSteps:
         }
         if run.cancel_requested:
             return out
+        if self._over(run, state["pass"]):
+            self._remember(key, replace(memory, notes=(OVER,)))
+            return out
         base = read_patch(self.blobs, run.tenant, run.id, state["pass"])
         with self.sources.checkout(run.source, base) as before, laid_out(before, *memory.patches) as tree:
             config = load_config(tree)
@@ -150,6 +156,8 @@ class HealingSteps:
     ) -> list[dict[str, str]]:
         """Order a trial of each candidate; ``wholes`` holds each with all that its repair would be as its patch."""
         failure = memory.failure
+        clock = HealingTime(self.blobs, run, state["pass"])
+        config = load_stored_config(self.blobs, run.tenant, run.id, state["pass"])
         own = tuple(self._suite_results(run, state["pass"], failure.suite))
         order = TrialOrder(
             source=order_source(self.blobs, run, base, *memory.patches),
@@ -164,6 +172,8 @@ class HealingSteps:
             seconds=TRIAL_SECONDS,
             archive=read_archive(self.blobs, run.tenant, run.id, state["pass"], failure.suite),
             stress=stress(failure),
+            suite_seconds=clock.suite_seconds(failure.suite),
+            until=clock.until(config),
         )
         mark = _round_key(key, memory.round) + "/proven.json"
         urls = (self.blobs.presign_get(mark, URL_SECONDS), self.blobs.presign_put(mark, URL_SECONDS))
@@ -211,7 +221,8 @@ class HealingSteps:
         best = verdict.repair or memory.best
         if verdict.repair is not None:
             best = replace(verdict.repair, id=repair_id(run.id, verdict.repair.id), failures=(memory.first.id,))
-        if verdict.verdict == "progressed" and memory.round < config.healing.max_attempts and not run.cancel_requested:
+        more = memory.round < config.healing.max_attempts and not self._over(run, state["pass"])
+        if verdict.verdict == "progressed" and more and not run.cancel_requested:
             self._remember(key, self._further(memory, verdict, candidates, answers, best))
             return _judged(state, "progressed", memory.round + 1)
         self._remember(key, replace(memory, best=best))
@@ -231,6 +242,11 @@ class HealingSteps:
         if run is None:
             raise NotFoundError(f"There is no run {state['run_id']} of tenant {state['tenant']}.")
         return run
+
+    def _over(self, run: Run, pass_no: int) -> bool:
+        """Whether the time for healing is over."""
+        config = load_stored_config(self.blobs, run.tenant, run.id, pass_no)
+        return over(HealingTime(self.blobs, run, pass_no).until(config), time.time())
 
     def _memory(self, state: Mapping[str, Any], key: str) -> Memory:
         if state["round"] > 1 or self.blobs.exists(key + "/memory.json"):

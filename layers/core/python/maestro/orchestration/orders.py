@@ -118,6 +118,8 @@ class TrialOrder:
     origin_results: tuple[CaseResult, ...] = ()
     race: Race | None = None  # None: nobody else is trying
     shared: Shared | None = None
+    suite_seconds: float = 0.0  # what the suite took as submitted; 0 where it is not known
+    until: float = 0.0  # when all healing of the run has to be over, in seconds since the epoch; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """A trial in the sandbox: a candidate's tests, then the proof: repeats, the whole suite, mutants.
 
-Before each of these runs the trial looks whether a candidate that would be preferred is proven already.
+Before each of these runs the trial looks whether a candidate that would be preferred is proven already. Each of them
+may take so many times what the suite took as submitted (:mod:`maestro.orchestration.pacing`). Where the first is
+stopped, tests that nobody could see before count if they were green by then; the others are left to the next pass.
 """
 
 import hashlib
@@ -11,19 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from maestro.adapters import Adapter
-from maestro.healing import mutation, racing
+from maestro.adapters import Adapter, unfinished
+from maestro.healing import collecting, mutation, racing
 from maestro.healing.attempt import Attempt, Policy
+from maestro.healing.judge import files
 from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, dump_json, failing, load_json
-from maestro.orchestration.errors import OvertakenError, TransferError
+from maestro.orchestration import pacing
+from maestro.orchestration.errors import OvertakenError, TooSlowError, TransferError
 from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import Race, TrialOrder
+from maestro.orchestration.pacing import GREEN
 from maestro.orchestration.transfer import AbsentError, Transfer
 from maestro.registry import Environment, Workspace
 
 logger = logging.getLogger(__name__)
-
-GREEN = frozenset({Outcome.PASSED, Outcome.XFAILED})
 
 # A suite that ran in less than this is tried whole at once: that costs about as much as a second start.
 WHOLE_SUITE_SECONDS = 1.0
@@ -71,6 +74,16 @@ class Racer:
     def costly(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> bool:
         """Whether the run of the whole suite shows that the candidate cannot be kept."""
         return self.race is not None and racing.costly(_attempt(self.race, order, trial, before, after))
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the failure comes and goes, so that its other runs tell something."""
+        return self.race is not None and self.race.failure.flaky
+
+    def collected(self, trial: Trial) -> bool:
+        """Whether files that could not be collected are collected now, which is worth a second look."""
+        race = self.race
+        return race is not None and not race.candidate.workaround and bool(collecting.again(race.failure, trial))
 
     def finish(self, order: TrialOrder, trial: Trial, before: Path, after: Path) -> None:
         """Leave the mark if the trial proves its candidate, unless a better one has left it."""
@@ -157,45 +170,71 @@ class Bench:
         ------
         OvertakenError
             If a candidate that would be preferred is proven meanwhile.
+        TooSlowError
+            If a run takes longer than it may; not if some tests of the first were green by then.
         """
         order = self.order
         wanted = None if "<session>" in order.tests else order.tests
         at_once = wanted is None or sum(r.seconds for r in order.before) < WHOLE_SUITE_SECONDS
         with self.watch.at("target"):
-            first = self._run(None if at_once else wanted)
+            results = self._limited(None if at_once else wanted)
+        first, left = pacing.finished(results)
         target = _about(order.tests, first)
-        trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target)
-        if at_once:
+        green = [r.id for r in target if r.outcome in GREEN and "::" in r.id]
+        if left and (not green or {r.id for r in _about(order.tests, order.before)}.intersection(left)):
+            raise self._too_slow(results)
+        trial = Trial(candidate=order.candidate, status=TrialStatus.RAN, target=target, unfinished=left)
+        if at_once and not left:
             self.known.tell(first)
         if not _better(order, target):
             return trial
         with self.watch.at("suite"):
-            whole = first if at_once else self._run(None)
-        if not at_once:
+            whole = self._run(self._beside(green)) if left else first if at_once else self._run(None)
+        if not at_once and not left:
             self.known.tell(whole)
         self.racer.failing = sum(r.outcome.bad for r in whole)
         trial = replace(trial, suite=whole)
-        if not any(r.outcome in GREEN for r in target) or self.racer.costly(order, trial, before, self.tree):
+        if self.racer.costly(order, trial, before, self.tree):
             return trial
-        again = [] if at_once else [_about(order.tests, whole)]  # the first run was of the failure's tests alone
+        again = [] if at_once and not left else [_about(order.tests, whole)]  # the first run was of others, or fewer
+        if not any(r.outcome in GREEN for r in target):
+            if self.racer.collected(trial):
+                with self.watch.at("repeats"):
+                    trial = replace(trial, repeats=tuple(again or [_about(order.tests, self._run(wanted))]))
+            return trial
         with self.watch.at("repeats"):
-            trial = replace(trial, repeats=(*again, *self._repeated(wanted, len(target), len(again))))
+            trial = replace(trial, repeats=(*again, *self._repeated(wanted, target, len(again))))
         with self.watch.at("mutants"):
             trial = replace(trial, mutation=self._mutants(before, trial))
         self.racer.finish(order, trial, before, self.tree)
         return trial
 
-    def _repeated(self, wanted: Sequence[str] | None, number: int, done: int) -> list[tuple[CaseResult, ...]]:
-        """Run the failure's tests again: in their own order unless that is done, in shuffled ones, and under stress."""
+    def _repeated(
+        self, wanted: Sequence[str] | None, target: Sequence[CaseResult], done: int
+    ) -> list[tuple[CaseResult, ...]]:
+        """Run what became green again: in its own order unless that is done, in shuffled ones, and under stress.
+
+        What took long is run in one shuffled order, and not in its own as well.
+        """
         order, begun = self.order, time.monotonic()
-        repeats = [_about(order.tests, self._run(wanted))] if not done and number <= MANY_TESTS else []
+        slow = len(target) > MANY_TESTS or self.watch.spent["target"] > pacing.SLOW_SECONDS
+        if not self.racer.unsteady and not order.stress:
+            touched = files(order.race.candidate.patch if order.race is not None else order.patch)
+            wanted = pacing.worth_repeating(target, wanted, touched, self.watch.spent["target"])
+        repeats = [_about(order.tests, self._run(wanted))] if not done and not slow else []
         # A shuffled order can upset tests that lean on each other: one that then passes on its own is only flaky.
-        for seed in range(1, order.repeats if number <= MANY_TESTS else 2):
+        for seed in range(1, 2 if slow else order.repeats):
             now = time.monotonic()
             if now > self.deadline - MARGIN_SECONDS or (seed > 1 and now - begun > REPEAT_SECONDS):
                 break
             repeats.append(_about(order.tests, self._run(wanted, seed=seed, retries=1)))
         return repeats + self._stressed()
+
+    def _beside(self, green: Sequence[str]) -> list[str]:
+        """Return the ids of the suite's run where the failure's tests take too long: all the others, and green ones."""
+        order = self.order
+        mine = {r.id for r in _about(order.tests, order.before)}
+        return list(dict.fromkeys([*(r.id for r in order.before if r.id not in mine), *green]))
 
     def _mutants(self, before: Path, trial: Trial) -> Mutation | None:
         """See whether the tests that became green notice defects in what they cover."""
@@ -213,7 +252,24 @@ class Bench:
         return mutation.experiment(setting, self._run_mutant)
 
     def _run(self, tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0) -> tuple[CaseResult, ...]:
+        """Run tests to their end.
+
+        Raises
+        ------
+        TooSlowError
+            If that takes longer than it may.
+        """
+        results = self._limited(tests, seed=seed, retries=retries)
+        if any(unfinished(r) for r in results):
+            raise self._too_slow(results)
+        return results
+
+    def _limited(
+        self, tests: Sequence[str] | None, *, seed: int | None = None, retries: int = 0
+    ) -> tuple[CaseResult, ...]:
+        """Run tests for as long as they may take."""
         self.racer.look()
+        limit = time.monotonic() + pacing.run_seconds(self.order.suite_seconds)
         with Workspace(self.tree, environment=self.environment) as workspace:
             done = self.adapter.run(
                 workspace,
@@ -222,10 +278,16 @@ class Bench:
                 tests=tests,
                 collection=None,
                 shuffle_seed=seed,
-                deadline=self.deadline,
+                deadline=min(limit, self.deadline),
                 retries=retries,
             )
         return done.results
+
+    def _too_slow(self, results: Sequence[CaseResult]) -> TooSlowError:
+        if time.monotonic() >= self.deadline:
+            return TooSlowError("the time for healing was over while it was tried")
+        seconds = self.order.suite_seconds
+        return TooSlowError(pacing.too_slow(results, pacing.run_seconds(seconds), seconds))
 
     def _run_mutant(
         self, tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float

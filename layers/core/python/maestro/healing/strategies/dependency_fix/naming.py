@@ -61,6 +61,11 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
     if stated is None:
         yield Found(candidate, why, prior, canonical(want.name) in evidence.declared)
         return
+    yield from _ranged(want, stated)
+
+
+def _ranged(want: Requirement, stated: Requirement) -> Iterator[Found]:
+    """Yield a distribution in the range that the project states, and without it where that can make a difference."""
     extras = f"[{','.join(sorted(stated.extras))}]" if stated.extras else ""
     bare, ranged = want.name + extras, f"{stated.name}{extras}{stated.specifier}"
     if stated.specifier and any(s.operator == "==" for s in stated.specifier):
@@ -68,7 +73,8 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
         yield Found(ranged, "as the project's own files ask for it", 0.6, declared=True)
     elif stated.specifier:
         yield Found(ranged, "as the project's own files ask for it", 0.9, declared=True)
-        yield Found(bare, "the project's own files ask for it, in another range", 0.5, declared=True)
+        if any(s.operator not in (">=", ">") for s in stated.specifier):  # else both take the newest
+            yield Found(bare, "the project's own files ask for it, in another range", 0.5, declared=True)
     else:
         yield Found(bare, "the project's own files ask for it", 0.9, declared=True)
 
