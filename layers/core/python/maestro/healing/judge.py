@@ -141,6 +141,8 @@ def judge(  # noqa: PLR0917 - the order that the contract states
             rejected.append(f"{other.candidate.id} ({other.candidate.summary}): {why}")
     if winner is None:
         return Judgement("exhausted", rejected=tuple(rejected))
+    if winner.unproven:
+        rejected.append(f"{winner.candidate.id} ({winner.candidate.summary}): only a step. {winner.unproven}")
     best = max((j for j in (winner, fallback) if j and j.accepted), key=lambda j: len(j.green), default=None)
     repair = repair_of(failure, best.candidate, best.trial, best.fixed, best.gates, policy) if best else None
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
