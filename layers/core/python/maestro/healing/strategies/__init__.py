@@ -14,6 +14,7 @@ from maestro.healing.strategies.api_contract_adaptation.fields import RenamedFie
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
+from maestro.healing.strategies.api_contract_adaptation.pytest_logging import PlainRootLogger
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
@@ -66,6 +67,7 @@ def generators() -> list[Generator]:
         NoseSetup(),
         YieldTests(),
         MarkedFixtures(),
+        PlainRootLogger(),
         *pytest_forms(),
         CatalogueCall(),
         LineMagic(),

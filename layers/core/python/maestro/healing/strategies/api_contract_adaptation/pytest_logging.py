@@ -1,0 +1,109 @@
+"""Since pytest 3.3 its own handlers hang on the root logger: tests that read what logging writes get a plain one."""
+
+import ast
+from collections.abc import Iterable
+
+import libcst as cst
+
+from maestro.healing.base import Project, Proposal
+from maestro.healing.grouping import without_parameters
+from maestro.healing.known_forms.plain_logging import STATEMENT, logged_instead, reads_output, sees_records
+from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.strategies.imports import parse
+from maestro.model import Failure, Strategy
+
+_SOURCE = "https://docs.pytest.org/en/stable/changelog.html#pytest-3-3-0-2017-11-23"
+
+
+class PlainRootLogger:
+    """Takes pytest's handlers off the root logger in tests that expect what ``logging`` writes by default."""
+
+    name = "plain_root_logger"
+    strategy = Strategy.API_CONTRACT_ADAPTATION
+
+    def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
+        """Yield the change of the failing tests, where what they expect was logged and not written."""
+        if not logged_instead(failure.facts):
+            return
+        tree = SourceTree(project.root, project.test_paths)
+        texts = {path: tree.text(path) or "" for path in tree.python_files}
+        if any(sees_records(text) for path, text in texts.items() if tree.role(path) is Role.FIXTURE):
+            return  # a fixture of the project's may judge what was logged
+        wanted: dict[str, set[str]] = {}
+        for test in failure.tests:
+            path, _, name = without_parameters(test).partition("::")
+            wanted.setdefault(path, set()).add(name)
+        edits: dict[str, str | None] = {}
+        for path, names in wanted.items():
+            changed = _changed(texts.get(path, ""), names)
+            if changed is None or tree.role(path) is not Role.TEST:
+                return
+            edits[path] = changed
+        words = (
+            "since pytest 3.3 its own handlers keep logging from writing; the test gets the logger of a plain process"
+        )
+        yield Proposal(edits, f"{words} ({_SOURCE})", 0.85)
+
+
+def _changed(text: str, names: set[str]) -> str | None:
+    module = parse(text)
+    functions = [] if module is None else [n for n in module.body if isinstance(n, ast.FunctionDef) and n.name in names]
+    if len(functions) != len(names) or not all(reads_output(f, text) and not f.args.defaults for f in functions):
+        return None
+    try:
+        code = cst.parse_module(text).visit(_Rewriter(names)).code
+    except (cst.ParserSyntaxError, RecursionError):
+        return None
+    return code if parse(code) is not None else None
+
+
+class _Rewriter(cst.CSTTransformer):
+    """Puts the statement first in the named tests, and ``import logging`` before the first import."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self.names, self.depth = names, 0
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+        return False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
+        if original_node.name.value not in self.names or not isinstance(updated_node.body, cst.IndentedBlock):
+            return updated_node
+        taken = list(updated_node.params.params)
+        if all(p.name.value != "monkeypatch" for p in taken):
+            taken.append(cst.Param(cst.Name("monkeypatch")))
+        body = list(updated_node.body.body)
+        place = int(bool(updated_node.get_docstring()))
+        body.insert(place, cst.parse_statement(STATEMENT))
+        params = updated_node.params.with_changes(params=taken)
+        return updated_node.with_changes(params=params, body=updated_node.body.with_changes(body=body))
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        body = list(updated_node.body)
+        tree = ast.parse(original_node.code)
+        known = {a.asname or a.name for n in tree.body if isinstance(n, ast.Import) for a in n.names}
+        if "logging" in known:
+            return updated_node
+        place = next((i for i, s in enumerate(body) if _imports(s)), 0)
+        added = cst.parse_statement("import logging")
+        if place == 0:  # comments above the first import stay above
+            lead = getattr(body[0], "leading_lines", ())
+            added = added.with_changes(leading_lines=lead)
+            body[0] = body[0].with_changes(leading_lines=())
+        body.insert(place, added)
+        return updated_node.with_changes(body=body)
+
+
+def _imports(statement: cst.BaseStatement | cst.BaseCompoundStatement | cst.SimpleStatementLine) -> bool:
+    """Whether a statement is an import, but for ``from __future__``, before which nothing may stand."""
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return False
+    first = statement.body[0]
+    future = (
+        isinstance(first, cst.ImportFrom) and isinstance(first.module, cst.Name) and first.module.value == "__future__"
+    )
+    return isinstance(first, (cst.Import, cst.ImportFrom)) and not future
