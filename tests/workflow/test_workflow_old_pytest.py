@@ -47,6 +47,9 @@ def test_total(pair):
 def test_fresh():
     assert total(*pair()) == 3
 """
+SCOPE = FIXTURES.replace("scope=", "").replace(
+    "fresh():\n    assert total(*pair())", "fresh(pair):\n    assert total(*pair)"
+)
 STRINGS = '''\
 import pytest
 from shop import total
@@ -105,7 +108,41 @@ OPTION = PATH + "\n\ndef pytest_addoption(parser):\n    parser.addoption('--slow
 NAMESPACE = PATH + "LIMIT = 3\n\n\ndef pytest_namespace():\n    return {'limit': LIMIT}\n"
 FUNCARG = PATH + "\n\ndef pytest_funcarg__three(request):\n    return 3\n"
 
+CACHED = (
+    PATH
+    + """
+
+def pytest_funcarg__three(request):
+    def make():
+        return [3]
+    return request.cached_setup(setup=make, teardown=lambda made: made.clear(), scope="session")
+"""
+)
+LOGS = """\
+import logging
+from shop import total
+
+
+def test_total(caplog):
+    caplog.setLevel(logging.DEBUG)
+    logging.getLogger("shop").debug("sum %d", total(1, 2))
+    assert "sum 3" in caplog.text()
+"""
+
 CASES = [
+    pytest.param(
+        "positional_scopes",
+        {"tests/test_shop.py": SCOPE},
+        '@pytest.fixture(scope="module")\n',
+        id="scope",
+    ),
+    pytest.param(
+        "cached_setups",
+        {"tests/test_shop.py": TOTAL.format("three", "three[0]"), "tests/conftest.py": CACHED},
+        "    value = make()\n    request.addfinalizer(lambda: (lambda made: made.clear())(value))\n    return value\n",
+        id="cached",
+    ),
+    pytest.param("captured_logs", {"tests/test_shop.py": LOGS}, '    assert "sum 3" in caplog.text\n', id="logs"),
     pytest.param("marked_parameters", {"tests/test_shop.py": MARKS}, MARKED, id="marks"),
     pytest.param(
         "called_fixtures", {"tests/test_shop.py": FIXTURES}, "def pair():\n    return [1, 2]\n", id="fixtures"

@@ -24,6 +24,11 @@ SPLIT = (
 )
 
 
+CACHED = "import pytest\n\n\n@pytest.fixture{}\ndef a(request):\n    x = 1\n    {}\n"
+MADE = "value = make()\n    return value"
+CLOSED = "value = [f(1)]\n    request.addfinalizer(lambda: close(value))\n    return value"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -88,6 +93,19 @@ SPLIT = (
             ("import pytest\n\n\ndef pytest_collect_file(parent, path):\n"
             "    return Yaml.from_parent(parent, fspath=path)\n\n\nclass Yaml(pytest.File):\n    pass\n"),
         ),
+        (
+            "import pytest\n\n\n@pytest.fixture('module', params=[1])\ndef a():\n    return 1\n",
+            "import pytest\n\n\n@pytest.fixture(scope='module', params=[1])\ndef a():\n    return 1\n",
+        ),
+        (
+            "def test_it(caplog):\n    caplog.setLevel(1)\n    assert 'a' in caplog.text()\n    caplog.records()[0]\n",
+            "def test_it(caplog):\n    caplog.set_level(1)\n    assert 'a' in caplog.text\n    caplog.records[0]\n",
+        ),
+        (CACHED.format("", "return request.cached_setup(make)"), CACHED.format('(scope="module")', MADE)),
+        (
+            CACHED.format("", "return request.cached_setup(lambda: [f(1)], teardown=close, scope='class')"),
+            CACHED.format('(scope="class")', CLOSED),
+        ),
     ],
 )  # fmt: skip
 def test_a_form_becomes_the_documented_one(before: str, after: str, tmp_path: Path) -> None:
@@ -124,6 +142,11 @@ def test_a_form_becomes_the_documented_one(before: str, after: str, tmp_path: Pa
             "def test_it():\n    pass\n"
         ),
         "def pytest_namespace():\n    return made()\n",
+        "def test_it(caplog):\n    assert caplog.text()\n    assert caplog.records() != 1\n",  # methods are true, too
+        "import pytest\n\n\n@pytest.fixture(make)\ndef a():\n    return 1\n",
+        CACHED.format("(scope='module')", "return request.cached_setup(make)"),
+        CACHED.format("", "return request.cached_setup(make, extrakey=1)"),
+        CACHED.format("", "if x:\n        return 1\n    return request.cached_setup(make)"),
         "class Item:\n    pass\n\n\ndef test_it():\n    assert Item('a', 'b')\n",
         "class Function(Base):\n    pass\n\n\nx = Function('name', 'parent')\n",
     ],
@@ -138,6 +161,8 @@ CONDITION = "import pytest\n\n\n@pytest.mark.skipif({}, reason='x')\ndef test_it
 CONFIGURED = CONDITION.format("pytest.config.option.x")
 FUNCARG = "import pytest\n\n\ndef pytest_funcarg__a(request):\n    return 1\n\n\ndef test_it(a):\n    assert f() == a\n"
 HOOK = "import pytest\n\n\ndef pytest_namespace():\n    return {'limit': 3}\n"
+CACHE = CACHED.format("", "return request.cached_setup(make, close)")
+LOGS = "def test_it(caplog):\n    assert 'a' in caplog.text()\n    assert caplog.text()\n"
 NODE = "import pytest\n\n\nclass Sum(pytest.Item):\n    pass\n\n\ndef make(parent):\n    return Sum('a', parent)\n"
 
 
@@ -162,6 +187,10 @@ NODE = "import pytest\n\n\nclass Sum(pytest.Item):\n    pass\n\n\ndef make(paren
         (FUNCARG, FUNCARG.replace("def test_it(a)", "@pytest.fixture\ndef it(a)")),
         (HOOK, HOOK.replace("pytest_namespace", "pytest_configure").replace("return {'limit': 3}", "pytest.limit = 4")),
         (HOOK, HOOK.replace("pytest_namespace", "pytest_collection_modifyitems")),
+        (CACHE, CACHED.format('(scope="session")', CLOSED.replace("[f(1)]", "make()"))),
+        (CACHE, CACHED.format('(scope="module")', MADE)),
+        (CACHE, CACHED.format('(scope="module")', CLOSED.replace("[f(1)]", "1"))),
+        (LOGS, LOGS.replace("caplog.text()", "caplog.text")),
         (NODE, NODE.replace("Sum('a', parent)", "Sum.from_parent(parent, name='b')")),
         (NODE, NODE.replace("Sum('a', parent)", "pytest.Item.from_parent(parent, name='a')")),
         (

@@ -13,9 +13,9 @@ from textwrap import dedent
 
 from maestro.healing._forms import dotted, last_name
 from maestro.healing.known_forms.edits import Text, nested, with_pytest
+from maestro.healing.known_forms.old_fixtures import FIXTURES, cached_setups, captured_logs, positional_scopes
 from maestro.healing.known_forms.old_hooks import config_used, direct_nodes, namespace_hook
 
-_FIXTURES = frozenset({"pytest.fixture", "pytest.yield_fixture", "fixture", "yield_fixture"})
 _FUNCARG = "pytest_funcarg__"
 Form = Callable[[str], str]
 
@@ -206,7 +206,7 @@ def _fixture_of(node: ast.FunctionDef, text: Text) -> str | None:
         return None
     (decorator,) = node.decorator_list
     callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-    if dotted(callee) not in _FIXTURES:
+    if dotted(callee) not in FIXTURES:
         return None
     if not isinstance(decorator, ast.Call):
         return f'@{text.of(callee)}(name="{node.name}")'
@@ -251,7 +251,7 @@ def prefixed_fixtures(source: str) -> str:
 
 
 def _config(source: str) -> str:
-    return config_used(source, _FIXTURES)
+    return config_used(source, FIXTURES)
 
 
 FORMS: Mapping[str, Form] = {
@@ -259,11 +259,14 @@ FORMS: Mapping[str, Form] = {
     "marked_parameters": marked_parameters,
     "called_fixtures": called_fixtures,
     "prefixed_fixtures": prefixed_fixtures,
+    "positional_scopes": positional_scopes,
+    "cached_setups": cached_setups,
+    "captured_logs": captured_logs,
     "config_used": _config,
     "namespace_hook": namespace_hook,
     "direct_nodes": direct_nodes,
 }
-_WORDS = re.compile(r"raises|warns|deprecated_call|parametrize|fixture|funcarg|pytest\.config|pytest_namespace|"
+_WORDS = re.compile(r"raises|warns|deprecated_call|parametrize|fixture|funcarg|caplog|pytest\.config|pytest_namespace|"
                     r"\b(?:Item|File|Module|Class|Function)\b")  # fmt: skip
 
 

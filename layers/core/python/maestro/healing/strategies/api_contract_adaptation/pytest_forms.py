@@ -24,7 +24,7 @@ class PytestForm:
     said: str
     needle: str
     words: str
-    anchor: str
+    source: str
 
     @property
     def strategy(self) -> Strategy:
@@ -44,7 +44,7 @@ class PytestForm:
             if new is not None:
                 edits[source.path] = new
         if edits:
-            yield Proposal(edits, f"{self.words} ({_PAGE}#{self.anchor})", 0.92)
+            yield Proposal(edits, f"{self.words} ({self.source})", 0.92)
 
 
 def pytest_forms() -> list[PytestForm]:
@@ -55,48 +55,69 @@ def pytest_forms() -> list[PytestForm]:
             r"\bMarkDecorator\b",
             "parametrize",
             "pytest takes marks of single parameters by pytest.param(..., marks=...) only",
-            "marks-in-pytest-parametrize",
+            f"{_PAGE}#marks-in-pytest-parametrize",
         ),
         PytestForm(
             "called_fixtures",
             r"Fixture [\"'](\w+)[\"'] called directly",
             "def ",
             "fixtures cannot be called; the function that is called and the fixture become two",
-            "calling-fixtures-directly",
+            f"{_PAGE}#calling-fixtures-directly",
         ),
         PytestForm(
             "raised_strings",
             r"object \(type: <(?:class|type) 'str'>\) must be callable",
             "",
             "pytest.raises no longer runs code in a string; run it in the block",
-            "raises-warns-with-a-string-as-the-second-argument",
+            f"{_PAGE}#raises-warns-with-a-string-as-the-second-argument",
         ),
         PytestForm(
             "prefixed_fixtures",
             r"(?:fixture ['\"]|unknown hook ['\"]pytest_funcarg__)(\w+)['\"]",
             "pytest_funcarg__",
             "functions named pytest_funcarg__ are no fixtures any more; mark them as such",
-            "pytest-funcarg-prefix",
+            f"{_PAGE}#pytest-funcarg-prefix",
+        ),
+        PytestForm(
+            "positional_scopes",
+            r"@[\w.]*fixture\([\"'](\w+)[\"']",
+            "",
+            "pytest.fixture takes its scope by name only",
+            "https://docs.pytest.org/en/stable/changelog.html#pytest-6-0-0rc1-2020-07-08",
+        ),
+        PytestForm(
+            "cached_setups",
+            r"has no attribute ['\"]cached_setup['\"]",
+            "cached_setup",
+            "request.cached_setup is gone; the fixture has the scope",
+            f"{_PAGE}#cached-setup",
+        ),
+        PytestForm(
+            "captured_logs",
+            r"has no attribute ['\"](?:set|at)Level['\"]|caplog\.\w+\(\)",
+            "caplog",
+            "caplog is pytest's own now; its names and properties are used",
+            "https://docs.pytest.org/en/stable/how-to/logging.html",
         ),
         PytestForm(
             "config_used",
             r"module ['\"]pytest['\"] has no attribute ['\"]config['\"]",
             "pytest.config",
             "pytest.config is gone; take the configuration where pytest gives it",
-            "pytest-config-global",
+            f"{_PAGE}#pytest-config-global",
         ),
         PytestForm(
             "namespace_hook",
             r"unknown hook ['\"]pytest_namespace['\"]",
             "pytest_namespace",
             "the hook pytest_namespace is gone; set the attributes in pytest_configure",
-            "pytest-namespace",
+            f"{_PAGE}#pytest-namespace",
         ),
         PytestForm(
             "direct_nodes",
             r"Direct construction of .{1,80} has been deprecated",
             "",
             "pytest's nodes are made by from_parent",
-            "node-construction-changed-to-node-from-parent",
+            f"{_PAGE}#node-construction-changed-to-node-from-parent",
         ),
     ]
