@@ -127,6 +127,33 @@ def test_flaky_tests_are_told_by_retries(bench: Bench, tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize(("failing", "tries"), [(60, 1), (40, 3)])
+def test_where_most_of_many_tests_fail_they_are_not_tried_again(bench: Bench, failing: int, tries: int) -> None:
+    bench.write(
+        test_it=f"""
+        import pytest
+        @pytest.mark.parametrize("n", range(70))
+        def test_it(n): assert n >= {failing}
+    """
+    )
+    result = bench.run(retries=2)
+    failed = [one for one in result.results if one.outcome is Outcome.FAILED]
+    assert len(failed) == failing
+    assert {len(one.attempts) or 1 for one in failed} == {tries}
+
+
+def test_where_a_shuffled_order_upsets_most_of_many_tests_they_are_tried_again(bench: Bench) -> None:
+    bench.write(
+        test_it="""
+        import pytest
+        @pytest.mark.parametrize("n", range(60))
+        def test_it(n): assert 0
+    """
+    )
+    result = bench.run(retries=1, seed=1)
+    assert {len(one.attempts) for one in result.results if one.outcome is Outcome.FAILED} == {2}
+
+
 def test_a_vanished_test_is_an_error(bench: Bench) -> None:
     bench.write(test_it="def test_here(): pass")
     asked = ["test_it.py::test_here", "test_it.py::test_gone", "test_no_file.py::test_x"]

@@ -34,7 +34,8 @@ class Adapter(Protocol):
         There is one result for every id asked for; one that could not be run is an ``error`` that says why. An id may
         also be a file, a class or ``<session>``: then the results of the tests in it follow its own. ``shuffle_seed``
         mixes the order; ``trace`` records which functions each test entered; tests that fail are run again up to
-        ``retries`` times in fresh processes, and are ``flaky`` if they then pass.
+        ``retries`` times in fresh processes, and are ``flaky`` if they then pass. Where most of many tests fail in
+        their own order, they are not run again: that is no chance.
         """
         ...
 

@@ -9,6 +9,8 @@ from maestro.adapters.pool import Runner, RunnerPool, shadowed, warm_environ
 from maestro.model import CaseResult, Collection, Outcome, Phase, Suite, SuiteResult
 from maestro.registry import Environment, Workspace
 
+MANY_FAILING = 50  # so many failing tests, if they are most of those that ran, are not tried again
+
 
 class PytestAdapter:
     """Collects and runs pytest suites with the semantics of ``pytest`` in the project's root.
@@ -83,6 +85,8 @@ class PytestAdapter:
             again = [name for name, result in results.items() if _worth_retrying(result)]
             if not again or time.monotonic() >= deadline:
                 break
+            if shuffle_seed is None and len(again) > MANY_FAILING and len(again) * 2 > len(results):
+                break  # so many fail for a cause that they have in common, not by chance
             fresh = replace(job, seed=None if shuffle_seed is None else shuffle_seed + attempt + 1, exit_code=None)
             for name, result in fresh.run(again).items():
                 if name in again:
