@@ -281,6 +281,20 @@ def test_a_file_that_collects_by_chance_does_not_stand_in_the_way_of_a_step(tree
     assert (result.verdict, result.repair) == ("progressed", None)
 
 
+def test_a_session_whose_tests_pass_by_chance_is_a_step_to_what_fails_now(trees: tuple[Path, Path]) -> None:
+    # given a session that starts now, in which an error spares one test in one order only
+    broken = failure(("<session>",), exception="ModuleNotFoundError", attributes={"module": "m"}, phase=Phase.SESSION)
+    baseline = [case("<session>", Outcome.ERROR, exception="ModuleNotFoundError", phase=Phase.SESSION)]
+    target = [case(A), case(B, Outcome.FAILED, exception="ImportError")]
+    alone = [case(A, Outcome.FAILED, exception="ImportError")]
+    # when it is judged
+    result = judged(trees, ran(target=target, repeats=[alone], suite=target), broken, baseline)
+    # then nothing is claimed, and the error is the next one
+    assert (result.verdict, result.repair) == ("progressed", None)
+    assert result.next_failure is not None
+    assert result.next_failure.tests == (B,)
+
+
 def test_a_single_test_that_comes_and_goes_refuses_its_repair(trees: tuple[Path, Path]) -> None:
     red = ran(target=[case(A)], repeats=[[case(A)], [case(A, Outcome.FAILED)]], suite=[case(A), case(B)])
     result = judged(trees, red)

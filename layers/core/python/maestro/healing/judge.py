@@ -223,8 +223,8 @@ def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[s
         whole = not any(left.startswith(test + "::") for left in trial.unfinished)
         if whole and proof.status(trial.target, test) == "passed":
             # One run says nothing of a test that comes and goes: it counts where every run was green. So does a file
-            # that could not be collected: what its tests do in other orders was never seen before.
-            if not (unsteady or file) or all(map(again(test), trial.repeats)):
+            # that could not be collected, or a session: what its tests do in other orders was never seen before.
+            if not (unsteady or file or test == proof.SESSION) or all(map(again(test), trial.repeats)):
                 found[test] = None
                 continue
             if not file:
