@@ -58,6 +58,26 @@ def test_a_suite_that_runs_in_its_written_order_is_not_asked() -> None:
     assert not leaning.wanted(failure(READ), ground(WRITTEN, [READ]))
 
 
+def methods(*named: tuple[str, int], failing: str = "read") -> tuple[Failure, Ground]:
+    """Methods of one class with their lines, in the order in which they ran."""
+    ids = [(f"tests/test_shelf.py::TestShelf::test_{name}", line) for name, line in named]
+    bad = f"tests/test_shelf.py::TestShelf::test_{failing}"
+    results = [CaseResult(i, Outcome.FAILED if i == bad else Outcome.PASSED, 0.01, line=line) for i, line in ids]
+    return failure(bad), Ground(tuple(results))
+
+
+def test_unittest_runs_methods_by_name_which_is_no_other_order() -> None:
+    assert not leaning.wanted(*methods(("free", 9), ("read", 3), ("store", 6)))
+    assert not leaning.wanted(*methods(("store", 3), ("read", 6), ("free", 9)))
+    assert leaning.wanted(*methods(("read", 9), ("store", 6), ("free", 3)))
+
+    found, backwards = methods(("store", 6), ("read", 9), ("free", 3))
+    assert leaning.wanted(found, backwards)
+    assert [t.rpartition("_")[2] for t in leaning.written_order(backwards.results, {"tests/test_shelf.py"})] == [
+        "free", "read", "store",
+    ]  # fmt: skip
+
+
 def test_nor_is_one_that_takes_long() -> None:
     assert leaning.wanted(failure(READ), ground(WRITTEN[::-1], [READ]))
     assert not leaning.wanted(failure(READ), ground(WRITTEN[::-1], [READ], seconds=30))

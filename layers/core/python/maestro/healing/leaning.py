@@ -7,7 +7,9 @@ in the written order too leans on nothing: it is broken.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 from maestro.healing.experiments import MAX_VICTIMS, Experiment, Ground, Observation
 from maestro.model import CaseResult, Failure, Phase
@@ -19,20 +21,51 @@ _SEARCH = "needs-"
 
 
 def written_order(results: Iterable[CaseResult], files: Collection[str]) -> tuple[str, ...]:
-    """Return the ids of the tests in some files as they are written there, file after file."""
-    inside = [r for r in results if "::" in r.id and _file(r.id) in files]
-    return tuple(r.id for r in sorted(inside, key=lambda r: (_file(r.id), r.line)))
+    """Return the ids of the tests in some files as they are written there, file after file.
+
+    Methods that ran backwards through the alphabet are taken in its order: unittest sorts them by name.
+    """
+    near = [r for r in results if "::" in r.id and _file(r.id) in files]
+    places: dict[str, tuple[str, int, int]] = {}
+    for owner, members in _owners(near).items():
+        names = [_plain(r.id) for r in members]
+        backwards = len(members) > 1 and names == sorted(names, reverse=True) and "::" in owner
+        first = min(r.line for r in members)
+        for r in members:
+            places[r.id] = (_file(r.id), first if backwards else r.line, sorted(names).index(_plain(r.id)) * backwards)
+    return tuple(sorted((r.id for r in near), key=places.__getitem__))
 
 
 def wanted(failure: Failure, ground: Ground) -> bool:
-    """Whether a failure may be owed to the order: its tests' files ran in another one than they are written in."""
+    """Whether a failure may be owed to the order: its tests' files ran in another one than they are written in.
+
+    Methods in the order of their names are as unittest has them.
+    """
     if failure.facts.phase in (Phase.COLLECT, Phase.SESSION, Phase.PROCESS):
         return False
-    files = _files(failure)
-    near = [r for r in ground.results if "::" in r.id and _file(r.id) in files]
-    lines = {file: [r.line for r in near if _file(r.id) == file] for file in files}
-    mixed = any(found != sorted(found) and all(found) for found in lines.values())
-    return mixed and sum(r.seconds for r in near) <= MAX_FILE_SECONDS
+    near = [r for r in ground.results if "::" in r.id and _file(r.id) in _files(failure)]
+    if not all(r.line for r in near) or sum(r.seconds for r in near) > MAX_FILE_SECONDS:
+        return False
+    if any(_mixed([r.line for r in m]) and _mixed([_plain(r.id) for r in m]) for m in _owners(near).values()):
+        return True
+    starts = [(_file(owner), min(r.line for r in members)) for owner, members in _owners(near).items()]
+    return any(_mixed([line for file, line in starts if file == one]) for one in _files(failure))
+
+
+def _owners(results: Iterable[CaseResult]) -> dict[str, list[CaseResult]]:
+    """Map modules and classes, in the order in which they ran, to the results of their own tests."""
+    found: dict[str, list[CaseResult]] = {}
+    for result in results:
+        found.setdefault(_plain(result.id).rpartition("::")[0], []).append(result)
+    return found
+
+
+def _mixed(found: Sequence[Any]) -> bool:
+    return any(later < earlier for earlier, later in itertools.pairwise(found))
+
+
+def _plain(test: str) -> str:
+    return test.partition("[")[0]
 
 
 def first(failure: Failure, ground: Ground, asked: Sequence[Experiment]) -> list[Experiment]:
