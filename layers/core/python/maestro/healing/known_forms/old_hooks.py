@@ -20,7 +20,7 @@ _GIVES_CONFIG = {
 _CONDITION_NAMES = frozenset({"pytest", "os", "sys", "platform", "True", "False", "None", "bool", "len", "str", "int"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Constructors of pytest's nodes, by their positional arguments.
-_NODES = {
+NODES = {
     "Item": ("name", "parent"),
     "Function": ("name", "parent"),
     "Class": ("name", "parent"),
@@ -154,7 +154,7 @@ def direct_nodes(source: str) -> str:
     edits: list[tuple[int, int, str]] = []
     for node in ast.walk(text.tree):
         name = dotted(node.func) or "" if isinstance(node, ast.Call) else ""
-        positional = own.get(name) or (_NODES.get(name.removeprefix("pytest.")) if name.startswith("pytest.") else None)
+        positional = own.get(name) or (NODES.get(name.removeprefix("pytest.")) if name.startswith("pytest.") else None)
         if not isinstance(node, ast.Call) or positional is None or len(node.args) > len(positional):
             continue
         if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
@@ -165,7 +165,7 @@ def direct_nodes(source: str) -> str:
             continue
         said = [text.of(parent)]
         for key, value in given.items():
-            path = (key == "fspath" and name not in own) or (key == "fspath" and own[name] == _NODES["File"])
+            path = (key == "fspath" and name not in own) or (key == "fspath" and own[name] == NODES["File"])
             said.append(f"{'path' if path and dotted(value) in _PATHLIB else key}={text.of(value)}")
         edits.append((*text.span(node), f"{text.of(node.func)}.from_parent({', '.join(said)})"))
     return text.edited(edits)
@@ -181,7 +181,7 @@ def _node_classes(tree: ast.Module) -> dict[str, tuple[str, ...]]:
             continue
         base = dotted(node.bases[0]) or ""
         plain = base.removeprefix("pytest.") if base.startswith("pytest.") else imported.get(base, "")
-        inherited = found.get(base) or _NODES.get(plain)
+        inherited = found.get(base) or NODES.get(plain)
         if inherited is None or any(isinstance(s, ast.FunctionDef) and s.name == "from_parent" for s in node.body):
             continue
         made = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)

@@ -14,7 +14,7 @@ from textwrap import dedent
 from maestro.healing._forms import dotted, last_name
 from maestro.healing.known_forms.edits import Text, nested, with_pytest
 from maestro.healing.known_forms.old_fixtures import FIXTURES, cached_setups, captured_logs, positional_scopes
-from maestro.healing.known_forms.old_hooks import config_used, direct_nodes, namespace_hook
+from maestro.healing.known_forms.old_hooks import NODES, config_used, direct_nodes, namespace_hook
 
 _FUNCARG = "pytest_funcarg__"
 Form = Callable[[str], str]
@@ -266,24 +266,35 @@ FORMS: Mapping[str, Form] = {
     "namespace_hook": namespace_hook,
     "direct_nodes": direct_nodes,
 }
-_WORDS = re.compile(r"raises|warns|deprecated_call|parametrize|fixture|funcarg|caplog|pytest\.config|pytest_namespace|"
-                    r"\b(?:Item|File|Module|Class|Function)\b")  # fmt: skip
+# Every source in an old form has one of its words.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "raised_strings": ("raises(", "warns(", "deprecated_call("),
+    "marked_parameters": ("parametrize(",),
+    "called_fixtures": ("fixture",),
+    "prefixed_fixtures": (_FUNCARG,),
+    "positional_scopes": ("fixture(",),
+    "cached_setups": ("cached_setup",),
+    "captured_logs": ("caplog",),
+    "config_used": ("pytest.config",),
+    "namespace_hook": ("pytest_namespace",),
+    "direct_nodes": ("(pytest.", "from pytest import", *(f"pytest.{node}(" for node in NODES)),
+}
 
 
 def modern(source: str | None) -> str | None:
     """Return a source in the forms of today's pytest; None where it has none to bring into them, or does not parse."""
-    if source is None or not _WORDS.search(source):
-        return None
-    new = source
-    for form in FORMS.values():
-        new = formed(form, new) or new
-    return new if new != source else None
+    new = source or ""
+    for name in FORMS:
+        new = formed(name, new) or new
+    return new if new != source and source is not None else None
 
 
-def formed(form: Form, source: str) -> str | None:
+def formed(name: str, source: str) -> str | None:
     """Return what a form makes of a source; None where that is nothing, or would not parse."""
+    if not any(word in source for word in WORDS[name]):
+        return None
     try:
-        new = form(source)
+        new = FORMS[name](source)
         ast.parse(new)
     except (SyntaxError, ValueError, RecursionError):
         return None

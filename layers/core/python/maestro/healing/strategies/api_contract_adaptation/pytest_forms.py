@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maestro.healing.base import Project, Proposal
-from maestro.healing.known_forms.old_pytest import FORMS, formed
+from maestro.healing.known_forms.old_pytest import WORDS, formed
 from maestro.healing.strategies.evidence import Evidence
 from maestro.model import Failure, Strategy
 
@@ -39,8 +39,8 @@ class PytestForm:
             return
         needle = self.needle + (found[1] if found.groups() else "")
         edits: dict[str, str] = {}
-        for source in evidence.tree.sources(needle):
-            new = formed(FORMS[self.name], source.text)
+        for source in evidence.tree.sources(*WORDS[self.name]):
+            new = formed(self.name, source.text) if needle in source.text else None
             if new is not None:
                 edits[source.path] = new
         if edits:
