@@ -20,6 +20,7 @@ from typing import Any
 
 from maestro.healing import _clock, _draws
 from maestro.healing._experiment import Experiment, Observation
+from maestro.healing.known_forms.free_port import taken
 from maestro.model import CaseResult, Failure, Outcome, Phase
 
 __all__ = [
@@ -73,19 +74,15 @@ def wanted(failure: Failure, ground: Ground) -> bool:
     """Whether experiments can tell something about a failure.
 
     They can where a test failed and also passed, where it ran out of time, where a failed assertion may be owed to a
-    test before it, to a date that is over, or a file to what ran before; not where nothing was collected.
+    test before it, to a date that is over, or a file or port to what ran before; not where nothing was collected.
     """
     if failure.facts.phase in (Phase.COLLECT, Phase.SESSION, Phase.PROCESS) or not _victims(failure):
         return False
     if failure.flaky:
         return True
     slow = max((r.seconds for r in ground.results if r.id in set(failure.tests)), default=0.0)
-    if (
-        ground.listing
-        or ground.dates
-        or _passed_before(failure, ground)
-        or failure.facts.exception.endswith("FileExistsError")
-    ):
+    in_the_way = failure.facts.exception.endswith("FileExistsError") or taken(failure.facts)
+    if ground.listing or ground.dates or in_the_way or _passed_before(failure, ground):
         return slow < _SLOW_SECONDS
     return (ground.timed or ground.shared) and slow < _SLOW_SECONDS and len(ground.tests) > 1
 
@@ -127,7 +124,8 @@ def _files(tests: Iterable[str]) -> dict[str, None]:
 def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     victims = _victims(failure)
     few = victims[:MAX_VICTIMS]
-    asked = [Experiment("alone", few, "alone", repeat=2 if failure.flaky else 1, watch=few)]
+    repeat = 3 if taken(failure.facts) else 2 if failure.flaky else 1
+    asked = [Experiment("alone", few, "alone", repeat=repeat, watch=few)]
     if ground.listing:
         asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
     asked += _clock.turned(few, ground.dates) if not failure.flaky else []

@@ -37,6 +37,7 @@ from maestro.healing.strategies.environment_healing.warned import ForeignWarning
 from maestro.healing.strategies.flaky_stabilization.clocks import ClockSetBack
 from maestro.healing.strategies.flaky_stabilization.draws import SeededDraws
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
+from maestro.healing.strategies.flaky_stabilization.ports import FreePort
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
@@ -105,6 +106,7 @@ def generators() -> list[Generator]:
         ListedByName(),
         SeededDraws(),
         ClockSetBack(),
+        FreePort(),
         *FOLLOWING,
         VersionPin(),
         FamilyPin(),
