@@ -142,6 +142,7 @@ def test_a_form_becomes_the_documented_one(before: str, after: str, tmp_path: Pa
             "def test_it():\n    pass\n"
         ),
         "def pytest_namespace():\n    return made()\n",
+        "import pytest\n\n\ndef pytest_configure(config):\n    pytest.config = config\n",
         "def test_it(caplog):\n    assert caplog.text()\n    assert caplog.records() != 1\n",  # methods are true, too
         "import pytest\n\n\n@pytest.fixture(make)\ndef a():\n    return 1\n",
         CACHED.format("(scope='module')", "return request.cached_setup(make)"),

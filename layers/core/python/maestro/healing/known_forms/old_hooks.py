@@ -44,7 +44,7 @@ def config_used(source: str, fixtures: Collection[str]) -> str:
         if isinstance(node, ast.Call) and last_name(node.func) in ("skipif", "xfail") and node.args:
             if (condition := _condition(node.args[0])) is not None:
                 edits.append((*text.span(node.args[0]), condition))
-        elif isinstance(node, ast.Attribute) and dotted(node) == _CONFIG:
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and dotted(node) == _CONFIG:
             source_of = _given(around, fixtures, asked)
             if source_of:
                 edits.append((*text.span(node), source_of))
