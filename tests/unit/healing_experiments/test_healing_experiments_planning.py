@@ -275,6 +275,22 @@ def test_a_test_that_draws_is_tried_with_seeds_and_has_to_survive_the_unlucky_on
     assert [e.draws for e in stress(concluded)] == [2, 0]
 
 
+def test_seeds_and_clocks_are_not_tried_on_slow_tests() -> None:
+    known = Ground(ground("t.py::test_a").results, draws=True, dates=(datetime(2020, 1, 1, tzinfo=UTC),))
+    slow = replace(known, results=tuple(replace(r, seconds=20.0) for r in known.results))
+
+    def asked(which: Ground, *, flaky: bool) -> set[str]:
+        found = failure("t.py::test_a", flaky=flaky)
+        first = plan(found, which, [])
+        told = [[Observation(e.name, {"t.py::test_a": ("passed",) * e.repeat}, ran=("t.py::test_a",)) for e in first]]
+        return {e.name for e in [*first, *plan(found, which, told)]}
+
+    assert {"drawn", "drawn-again"} <= asked(known, flaky=True)
+    assert {"clock-2020-01-01-before", "clock-2020-01-01-after"} <= asked(known, flaky=False)
+    tried = asked(slow, flaky=True) | asked(slow, flaky=False)
+    assert not any(name.startswith(("drawn", "clock")) for name in tried)
+
+
 def test_the_clock_decides_only_where_the_outcome_turns_at_the_date() -> None:
     found, day = failure("t.py::test_a", flaky=False), datetime(2020, 1, 1, tzinfo=UTC)
     known = Ground(ground("t.py::test_a").results, dates=(day,))

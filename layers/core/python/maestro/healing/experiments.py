@@ -43,6 +43,8 @@ SEGMENTS = 6  # parts that one step of a bisection tries side by side
 RATE_REPEATS = 8
 MAX_STRESS = 40
 _SLOW_SECONDS = 30.0
+_START_SECONDS = 0.4  # of a process with the tool
+_STEP_SECONDS = 30.0  # what the runs with seeds, or with other clocks, may take together
 _LISTINGS = ("sorted", "reversed")
 _COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of tests that it runs again
 
@@ -128,9 +130,16 @@ def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     asked = [Experiment("alone", few, "alone", repeat=repeat, watch=few)]
     if ground.listing:
         asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
-    asked += _clock.turned(few, ground.dates) if not failure.flaky else []
+    if not failure.flaky and _affordable(few, ground, 4 * len(ground.dates)):
+        asked += _clock.turned(few, ground.dates)
     # What fails in every run of the suite is mostly broken: one run of it alone says whether to go on asking.
     return [*asked, *_orders(failure, ground)] if failure.flaky else asked
+
+
+def _affordable(tests: Sequence[str], ground: Ground, times: int) -> bool:
+    """Whether tests can be run alone so many times, in the time that one step may take."""
+    seconds = sum(r.seconds + _START_SECONDS for r in ground.results if r.id in set(tests))
+    return seconds * times / max(ground.cores, 1) <= _STEP_SECONDS
 
 
 def _orders(failure: Failure, ground: Ground) -> list[Experiment]:
@@ -154,7 +163,7 @@ def _rates(failure: Failure, ground: Ground) -> list[Experiment]:
     asked = [Experiment("often", few, "alone", repeat=RATE_REPEATS, watch=few)]
     if not ground.timed:
         asked.append(Experiment("load", few, "alone", load=2 * ground.cores, repeat=3, watch=few))
-    return [*asked, *_draws.drawn(few)] if ground.draws else asked
+    return [*asked, *_draws.drawn(few)] if ground.draws and _affordable(few, ground, 2 * _draws.SEEDS) else asked
 
 
 def _by_name(told: Sequence[Sequence[Observation]]) -> dict[str, Observation]:
