@@ -296,6 +296,27 @@ def test_a_sleep_becomes_waiting_for_what_is_asserted(bench: Any, failing: Calla
     assert bench.findings(polling) == []
 
 
+def test_a_coroutine_that_looks_too_early_looks_again(bench: Any, failing: Callable[..., Any]) -> None:
+    text = """\
+        import asyncio
+
+
+        async def test_expires(worker):
+            task = asyncio.create_task(worker.run())
+            await asyncio.sleep(0.05)
+            assert worker.done == ["a"]
+            await task
+    """
+    bench.write(project(text))
+    frames = (Frame("tests/test_time.py", 7, "test_expires", in_project=True),)
+
+    (polling,) = bench.propose(AwaitedCondition(), failing("AssertionError", "no", TEST, frames=frames))
+
+    changed = (bench.applied(polling) / "tests/test_time.py").read_text()
+    assert '        await asyncio.sleep(0.05)\n        if worker.done == ["a"]:\n            break\n' in changed
+    assert bench.findings(polling) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
