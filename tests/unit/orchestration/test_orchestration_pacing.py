@@ -25,7 +25,7 @@ def case(test: str, outcome: Outcome = Outcome.PASSED, seconds: float = 0.1) -> 
 
 @given(st.floats(0, 1e5), st.floats(0, 1e5))
 def test_a_slower_suite_never_gets_less_time(one: float, other: float) -> None:
-    for limit, least in ((pacing.run_seconds, 60.0), (pacing.healing_seconds, 210.0)):
+    for limit, least in ((pacing.run_seconds, 60.0), (pacing.healing_seconds, 480.0)):
         assert limit(0.0) == least
         assert limit(max(one, other)) >= limit(min(one, other)) >= least
         assert limit(one) >= one
@@ -113,11 +113,11 @@ def test_the_clock_of_healing_starts_once_and_follows_the_suite(tmp_path: Path) 
     assert first.until(config) == until
 
     # when the second pass shows how long the suite takes
-    blobs.put(pass_key("t", "r", 1, "verdict.json"), verdict(90.0, 5))
+    blobs.put(pass_key("t", "r", 1, "verdict.json"), verdict(190.0, 5))
     second = HealingTime(blobs, run, 1)
 
     # then there is more time, from the same beginning, unless the project says how much there is
-    assert second.suite_seconds("unit") == 90.0
-    assert second.until(config) == pytest.approx(until + 60.0)
+    assert second.suite_seconds("unit") == 190.0
+    assert second.until(config) == pytest.approx(until + 90.0)
     limited = config.model_copy(update={"healing": config.healing.model_copy(update={"time_limit": 30.0})})
-    assert second.until(limited) == pytest.approx(until - 180.0)
+    assert second.until(limited) == pytest.approx(until - 450.0)

@@ -234,7 +234,7 @@ class HealingConfig(Section):
     )
     time_limit: Annotated[float, Field(gt=0, le=36_000)] | None = Field(
         default=None,
-        description="Seconds for all healing of a run; by default 210, or three times what the suite takes if longer.",
+        description="Seconds for all healing of a run; by default 480, or three times what the suite takes if longer.",
         examples=[600],
     )
 
