@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro.adapters.pytest import PytestAdapter
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.healing.grouping import is_assertion
 from maestro.model import CaseResult, EnvironmentSpec, Facts, Suite, dump, failing
 from maestro.registry import Environment, EnvironmentBuilder, EnvironmentBuildError, Workspace

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from maestro.healing.sourcetree import Role, SourceTree, SourceTreeError, covered, decode, diff, role
+from maestro.healing._roles import Role, role
+from maestro.healing.sourcetree import SourceTree, SourceTreeError, covered, decode, diff
 
 LINES = st.lists(
     st.sampled_from(["a = 1", "b = 2", "", "# \u00fc", "  c", "d \u4e16\u754c", "\f", "x\ry", " tail "]), max_size=30

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from maestro.healing._draws import texts
 from maestro.healing._experiment import Experiment, Observation
-from maestro.healing._trees import is_test_file, parse
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import parse
 from maestro.healing.base import Project
 from maestro.model import Failure
 

@@ -16,8 +16,8 @@ round or pass. What is not joined costs a diagnosis and a proof of its own.
 import re
 from collections.abc import Mapping, Sequence
 
+from maestro.healing._roles import is_test_file
 from maestro.healing._suspects import Function, covered_product, passing_spectra, product_frames
-from maestro.healing._trees import is_test_file
 from maestro.model import CaseResult, Facts, Phase
 
 Members = Sequence[tuple[CaseResult, Facts]]

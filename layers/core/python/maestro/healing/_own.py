@@ -10,7 +10,8 @@ from pathlib import Path
 
 from maestro.healing._catalogued import modules_of
 from maestro.healing._names import BUILTIN_ATTRIBUTES, BUILTINS
-from maestro.healing._trees import is_test_file, parse, project_names
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import parse, project_names
 from maestro.healing.base import Project
 
 _METADATA = ("pyproject.toml", "setup.cfg", "setup.py")

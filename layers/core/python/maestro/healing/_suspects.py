@@ -9,7 +9,7 @@ Accuracy of Spectrum-based Fault Localization", TAIC PART 2007).
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.model import CaseResult, Facts, Failure, Frame, Outcome
 
 MAX_SUSPECTS = 5

@@ -1,19 +1,18 @@
-"""What a patch changed, read from two trees on disk, and what a Python file is to its project."""
+"""What a patch changed, read from two trees on disk, and the names that a project defines."""
 
 import ast
 import functools
 import logging
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fissix.refactor import RefactoringTool, get_fixers_from_package
 
+from maestro.healing._roles import is_test_file
+
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv"})
-_TEST_FOLDERS = frozenset({"test", "tests", "testing", "testsuite", "test_suite", "unittests", "t"})
-_TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests?|.*_unittest|conftest)\.py$")
 _MAX_PARSED_BYTES = 2_000_000
 
 
@@ -68,12 +67,6 @@ def changes(before: Path, after: Path) -> tuple[Change, ...]:
         binary = (old is not None and texts[0] is None) or (new is not None and texts[1] is None)
         found.append(Change(path, texts[0], texts[1], binary))
     return tuple(found)
-
-
-def is_test_file(path: str) -> bool:
-    """Whether a project's file holds tests or their support, by the names that test tools look for."""
-    pure = PurePosixPath(path)
-    return bool(_TEST_FILE.match(pure.name)) or any(part.lower() in _TEST_FOLDERS for part in pure.parts[:-1])
 
 
 def parse(text: str | None) -> ast.Module | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from maestro.healing._trees import Change, changes, is_test_file
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import Change, changes
 from maestro.healing.base import Project
 from maestro.healing.sourcetree import SourceTree, SourceTreeError, diff
 from maestro.healing.strategies import environment

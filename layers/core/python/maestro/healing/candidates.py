@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from maestro.healing import classifier
+from maestro.healing._roles import Role
 from maestro.healing.base import Generator, Project, Proposal
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.feedback import Record
-from maestro.healing.sourcetree import Role, SourceTree, covered, diff
+from maestro.healing.sourcetree import SourceTree, covered, diff
 from maestro.healing.strategies import generators
 from maestro.model import Candidate, Failure, MaestroError, Strategy
 

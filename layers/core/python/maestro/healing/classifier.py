@@ -21,7 +21,7 @@ from functools import cache
 from importlib import resources
 
 from maestro.healing import _names
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.healing.errors import OutcomesError
 from maestro.model import Facts, Failure, Frame, Phase
 

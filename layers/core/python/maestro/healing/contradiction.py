@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from maestro.healing._trees import Change, is_test_file, parse
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import Change, parse
 from maestro.model import Failure, GateResult
 
 _SHOWN = 5

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from maestro.healing import _names, _rights, swaps
 from maestro.healing._own import asks_for_missing, calls_library, computes, lost, own, owns, top
 from maestro.healing._programs import missing_program, said
+from maestro.healing._roles import is_test_file
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
-from maestro.healing._trees import is_test_file, parse
+from maestro.healing._trees import parse
 from maestro.healing.base import Project
 from maestro.healing.grouping import is_assertion, without_parameters
 from maestro.healing.known_forms.endings import SAID

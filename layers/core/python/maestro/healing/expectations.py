@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maestro.healing._forms import last_name
-from maestro.healing._trees import is_test_file, parse
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import parse
 from maestro.healing.grouping import is_assertion, without_parameters
 from maestro.model import CaseResult, Facts, Phase
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from maestro.healing._joining import joined
 from maestro.healing._names import stdlib_gone
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.model import CaseResult, ErrorKind, Facts, Failure, Frame, Outcome, Phase, Severity
 
 _PHASES = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2, Phase.SETUP: 3, Phase.CALL: 4, Phase.TEARDOWN: 5}

@@ -10,10 +10,10 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from maestro.healing._roles import Role, role
 from maestro.healing.gitdiff import FileChange, render
 from maestro.model import MaestroError
 
@@ -25,14 +25,6 @@ _SKIPPED_FOLDERS = {
     ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "__pycache__", "node_modules", ".eggs", ".mypy_cache",
     ".pytest_cache", ".ruff_cache", ".maestro",
 }  # fmt: skip
-_CONFIGURATION = (
-    "setup.cfg", "setup.py", "tox.ini", "noxfile.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "maestro.yaml",
-    "maestro.yml", "Pipfile", "environment.yml", "*requirements*.txt", "*requirements*.in", "requirements/*",
-    "*/requirements/*", "constraints*.txt",
-)  # fmt: skip
-_TEST_FOLDERS = {"test", "tests", "testing", "unittests", "functional_tests", "unit_tests", "integration_tests"}
-_TEST_FILE = re.compile(r"(^tests?[_-].*|.*[_-]tests?|^tests?)\.pyw?$|^test[A-Z].*\.py$")
-_FIXTURE_FOLDERS = {"fixtures", "data", "testdata", "test_data", "resources", "golden", "snapshots", "__snapshots__"}
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BOM = b"\xef\xbb\xbf"
 
@@ -41,15 +33,6 @@ class SourceTreeError(MaestroError):
     """A path or an edit that the source tree cannot take."""
 
     code = "source_tree_invalid"
-
-
-class Role(StrEnum):
-    """What a file is to the project; it decides who may change it."""
-
-    TEST = "test"
-    FIXTURE = "fixture"
-    PRODUCT = "product"
-    CONFIGURATION = "configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,25 +192,6 @@ class SourceTree:
     def owns(self, module: str) -> bool:
         """Whether the project's own tree brings ``module`` (judged by its first component)."""
         return module.partition(".")[0] in self.modules
-
-
-def role(path: str, test_files: set[str] | frozenset[str] = frozenset()) -> Role:
-    """Classify a relative path by the conventions of Python projects."""
-    pure = PurePosixPath(path)
-    folders = [p.lower() for p in pure.parts[:-1]]
-    in_tests = any(f in _TEST_FOLDERS or f.startswith("test_") or f.endswith("_tests") for f in folders)
-    if path in test_files:
-        return Role.TEST
-    if pure.name == "conftest.py":
-        return Role.FIXTURE
-    if any(fnmatch.fnmatch(path, p) or fnmatch.fnmatch(pure.name, p) for p in _CONFIGURATION) and not in_tests:
-        return Role.CONFIGURATION
-    if in_tests:
-        python = pure.suffix in (".py", ".pyw")
-        return Role.TEST if python and not _FIXTURE_FOLDERS.intersection(folders) else Role.FIXTURE
-    if _TEST_FILE.match(pure.name):
-        return Role.TEST
-    return Role.PRODUCT
 
 
 def covered(path: str, patterns: Sequence[str]) -> bool:

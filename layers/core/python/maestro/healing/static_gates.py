@@ -14,11 +14,12 @@ from pathlib import Path
 
 from maestro.healing import weakening
 from maestro.healing._configuration import is_configuration
-from maestro.healing._trees import Change, is_test_file, parse
+from maestro.healing._roles import is_test_file, package_in_doubt
+from maestro.healing._trees import Change, parse
 from maestro.healing.errors import HealingError
 from maestro.healing.gate import SHOWN, Evidence, Gate, listed
 from maestro.healing.mutation import product_file
-from maestro.healing.sourcetree import covered
+from maestro.healing.sourcetree import SourceTree, covered
 from maestro.model import GateResult, Phase, Strategy, TrialStatus
 
 MAX_FILES = 80
@@ -114,7 +115,10 @@ def scope(evidence: Evidence) -> GateResult:
         lines += _changed_lines(change)
     if len(evidence.changed) > MAX_FILES or lines > MAX_LINES:
         problems.append(f"{len(evidence.changed)} files and {lines} lines are more than {MAX_FILES} and {MAX_LINES}")
-    product = [c for c in evidence.changed if c.python and not is_test_file(c.path)]
+    files = SourceTree(evidence.before).files
+    product = [
+        c for c in evidence.changed if c.python and (not is_test_file(c.path) or package_in_doubt(c.path, files))
+    ]
     if product and not problems:
         for change in product:
             found = weakening.product_change(change.before, change.after, evidence.knowledge)[:1]

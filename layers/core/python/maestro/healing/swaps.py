@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maestro.healing._experiment import Experiment, Observation
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.healing.expectations import Expectation, located, parts
 from maestro.healing.provenance import pattern
 from maestro.model import CaseResult, EnvironmentFacts, Failure

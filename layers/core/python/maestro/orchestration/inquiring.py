@@ -9,7 +9,7 @@ from maestro.config import load_config
 from maestro.healing import leaning, swaps
 from maestro.healing._clock import passed
 from maestro.healing._draws import draws
-from maestro.healing._trees import is_test_file
+from maestro.healing._roles import is_test_file
 from maestro.healing.base import Project
 from maestro.healing.bases import Green, bases, touched
 from maestro.healing.diagnosis import lists_folders, shares_state, timed

@@ -12,9 +12,10 @@ import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from maestro.healing._trees import is_test_file, parse
+from maestro.healing._roles import Role, role
+from maestro.healing._trees import parse
 from maestro.healing.mutation.places import LOOPS, Function, Mutant, Sites
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 
 LIMIT = 8
 MAX_FILES = 60
@@ -31,8 +32,7 @@ _DANGEROUS_OF = {
 
 def product_file(path: str, test_files: Collection[str] = ()) -> bool:
     """Whether a project's file is product code: neither tests nor their support nor configuration."""
-    named = SourceTree(Path(), tuple(test_files)).role(path) is Role.PRODUCT
-    return named and path.endswith(".py") and not is_test_file(path)
+    return path.endswith(".py") and role(path, test_files) is Role.PRODUCT
 
 
 def mutants(

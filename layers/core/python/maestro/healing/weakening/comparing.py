@@ -9,7 +9,8 @@ from pathlib import Path
 
 from maestro.healing import _configuration
 from maestro.healing._forms import Difference, Knowledge, canonical, last_name
-from maestro.healing._trees import Change, changes, is_test_file, parse, project_names, translated
+from maestro.healing._roles import is_test_file
+from maestro.healing._trees import Change, changes, parse, project_names, translated
 from maestro.healing.known_forms.endings import read_as_returns
 from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.free_port import stated_again

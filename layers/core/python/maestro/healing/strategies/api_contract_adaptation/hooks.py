@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import libcst as cst
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.known_forms.rewrites import BRIDGE
 from maestro.healing.known_forms.signatures import Asked, asked_for
-from maestro.healing.sourcetree import Role
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy

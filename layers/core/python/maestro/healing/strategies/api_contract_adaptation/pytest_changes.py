@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import libcst as cst
 from packaging.version import InvalidVersion, Version
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import Role
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 import libcst as cst
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.grouping import without_parameters
 from maestro.healing.known_forms.plain_logging import STATEMENT, logged_instead, reads_output, sees_records
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import libcst as cst
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import Role
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.rewriting import dotted

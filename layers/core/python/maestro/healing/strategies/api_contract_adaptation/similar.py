@@ -8,8 +8,9 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import Role, SourceFile
+from maestro.healing.sourcetree import SourceFile
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines, matches
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.moving import moved

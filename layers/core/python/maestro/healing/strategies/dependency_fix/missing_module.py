@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from packaging.requirements import Requirement
 
 from maestro.healing._catalogued import modules_of
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import Role
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.dependency_fix.naming import Found, find
 from maestro.healing.strategies.dependency_fix.needs import needed

@@ -8,7 +8,7 @@ import re
 
 from packaging.requirements import Requirement
 
-from maestro.healing.sourcetree import Role
+from maestro.healing._roles import Role
 from maestro.healing.strategies.data import table
 from maestro.healing.strategies.dependency_fix.naming import declared_as, tabled
 from maestro.healing.strategies.evidence import Evidence

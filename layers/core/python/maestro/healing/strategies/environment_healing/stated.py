@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 import yaml
 
 from maestro.healing._forms import dotted
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing._roles import Role
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 
 _LINE = re.compile(r"(?m)^[ \t]*(?:[DR]+:)?([A-Z][A-Z0-9_]{1,})[ \t]*=[ \t]*(\S[^\n#]*?)[ \t]*$")

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from maestro.healing import _clock
 from maestro.healing._draws import texts
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms import set_back
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.names import canonical

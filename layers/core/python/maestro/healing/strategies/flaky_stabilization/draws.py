@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator
 
 from maestro.healing._draws import NUMPY, PYTHON, SEEDS, texts
 from maestro.healing._forms import last_name
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
 from maestro.healing.grouping import is_assertion
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.timing_adjustment.numbers import Function, functions
 from maestro.healing.strategies.timing_adjustment.waits import failing_line, helpers

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maestro.healing._forms import dotted
+from maestro.healing._roles import Role
 from maestro.healing.known_forms.restoring import RESETS
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 
 _ON_PURPOSE = re.compile(r"(?i)cache|memo|regist|instance|singleton|pool|known|loaded")

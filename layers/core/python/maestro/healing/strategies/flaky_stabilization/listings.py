@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable
 import libcst as cst
 
 from maestro.healing._forms import dotted as dotted_name
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.known_forms import listing
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.rewriting import dotted

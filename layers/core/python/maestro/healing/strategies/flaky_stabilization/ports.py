@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms import free_port
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms.establishing import (
@@ -15,7 +16,7 @@ from maestro.healing.known_forms.establishing import (
     ready,
     sets_state,
 )
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing._roles import Role
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure
 

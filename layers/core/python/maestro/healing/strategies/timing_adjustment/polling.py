@@ -9,10 +9,11 @@ import itertools
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.grouping import is_assertion
 from maestro.healing.known_forms.polling import LOOKS, condition, sleeps
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.timing_adjustment.numbers import (
     Function,

@@ -10,9 +10,10 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.grouping import is_assertion
-from maestro.healing.sourcetree import Role, SourceTree
+from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
 from maestro.healing.strategies.timing_adjustment.numbers import (
     Function,
