@@ -20,6 +20,8 @@ from maestro.healing.base import Project
 from maestro.healing.grouping import is_assertion, without_parameters
 from maestro.healing.known_forms.endings import SAID
 from maestro.healing.known_forms.plain_logging import logged_instead
+from maestro.healing.known_forms.unimported import unimported
+from maestro.healing.sourcetree import SourceTree
 from maestro.model import CaseResult, Facts, Failure, Phase, Strategy
 
 _ENVIRONMENT_ERRORS = frozenset(
@@ -358,6 +360,8 @@ def _missing_attribute(facts: Facts, project: Project) -> str | None:
     if not owner or not own(project, owner, str(attributes.get("owner_distribution") or "")):
         return None
     if any("test" in part.lower() for part in owner.split(".")):
+        return None
+    if unimported(facts, SourceTree(project.root, project.test_paths)):
         return None
     return f"`{owner}` of the product has no `{name}`"
 

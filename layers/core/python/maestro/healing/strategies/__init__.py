@@ -41,6 +41,7 @@ from maestro.healing.strategies.flaky_stabilization.ports import FreePort
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
+from maestro.healing.strategies.flaky_stabilization.submodules import ImportedSubmodule
 from maestro.healing.strategies.syntax_repair.endings import GeneratorEnd
 from maestro.healing.strategies.syntax_repair.escapes import EscapeSequences
 from maestro.healing.strategies.syntax_repair.newer import NewerPython
@@ -99,6 +100,7 @@ def generators() -> list[Generator]:
         AwaitedCondition(),
         ShortWait(),
         SlowMachine(),
+        ImportedSubmodule(),
         NarrowScope(),
         RestoreState(),
         StateSetters(),
