@@ -391,3 +391,28 @@ def test_a_contradicted_regression_claims_none_any_more(project: Project) -> Non
     assert (freed.regression, freed.suspects) == (False, ())
     assert "regression of the product" not in freed.cause
     assert freed.cause.startswith(of("AssertionError", TEST).cause)
+
+
+@pytest.mark.parametrize(
+    ("version", "option", "said"),
+    [
+        (
+            "9.2.0",
+            "--flake8",
+            "no release of pytest-flake8 was seen to load under pytest 9.2.0: run flake8 as a step of its own",
+        ),
+        ("8.4.2", "--flake8", ""),
+        ("9.2.0", "--flakes", ""),
+        ("", "--flake8", ""),
+    ],
+)
+def test_a_checker_that_no_longer_loads_is_told_with_what_to_do(
+    project: Project, version: str, option: str, said: str
+) -> None:
+    facts = dataclasses.replace(project.facts, distributions={"pytest": version})
+    message = f"error: unrecognized arguments: {option} --cov=shop"
+    found = of("UsageError", test="<session>", phase=Phase.SESSION, message=message)
+    cause = diagnose(found, dataclasses.replace(project, facts=facts)).cause
+    assert said in cause
+    assert ("no release" in cause) == bool(said)
+    assert "cov" not in cause

@@ -397,3 +397,76 @@ def test_a_missing_plugin_comes_with_what_else_the_project_declares_and_uses(ben
     bench.apply(candidates[0])
     assert installs(bench) == ["pytest", "pytest-cov", "pytest-tornado"]
     assert len(candidates) == 2
+
+
+DEAD = "usage: pytest [options]\npytest: error: unrecognized arguments: --pep8 --cov=demo --cov-report=term-missing\n"
+
+
+def unknown(fail: Fail, message: str = DEAD) -> Failure:
+    return fail("UsageError", message, tests=("<session>",), frames=(), text=message)
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        (
+            "pytest.ini",
+            "[pytest]\npep8ignore = docs/conf.py ALL\naddopts = --pep8 --cov=demo --cov-report=term-missing docs\n",
+            "[pytest]\npep8ignore = docs/conf.py ALL\naddopts = --pycodestyle --cov=demo --cov-report=term-missing docs\n",
+        ),
+        (
+            "setup.cfg",
+            "[tool:pytest]\naddopts =\n    --cov=demo\n    --pep8\npep8maxlinelength = 99\n",
+            "[tool:pytest]\naddopts =\n    --cov=demo\n    --pycodestyle\npep8maxlinelength = 99\n",
+        ),
+        (
+            "pyproject.toml",
+            '[tool.pytest.ini_options]\naddopts = ["--pep8", "--pep8-more"]\n',
+            '[tool.pytest.ini_options]\naddopts = ["--pycodestyle", "--pep8-more"]\n',
+        ),
+    ],
+)
+def test_the_option_of_a_dead_plugin_becomes_its_successors(
+    bench: Bench, fail: Fail, path: str, before: str, after: str
+) -> None:
+    bench.write({path: before, "setup.py": "from setuptools import setup\nsetup(tests_require=['pytest-pep8'])\n"})
+    bench.distributions = {"pytest": "9.2.0"}
+    candidates = bench.propose(unknown(fail), strategies=DEPENDENCY)
+    (candidate,) = [c for c in candidates if c.generator == "succeeded_option"]
+    bench.apply(candidate)
+    assert bench.read(path) == after
+    assert installs(bench) == ["pytest", "pytest-pycodestyle", "pytest-cov"]
+    assert not candidate.workaround
+    assert not any("pytest-pep8" in c.summary for c in candidates if c.generator == "missing_plugin")
+
+
+def test_an_installed_plugin_that_no_longer_loads_gives_way_to_its_successor(bench: Bench, fail: Fail) -> None:
+    pinned(bench, "pytest==9.2.0", "pytest-pep8==1.0.6", **{"tox.ini": "[pytest]\naddopts = --pep8\n"})
+    message = (
+        "pluggy._manager.PluginValidationError: Plugin 'pep8' for hook 'pytest_collect_file'\n"
+        "hookimpl definition: pytest_collect_file(path, parent)\n"
+        "Argument(s) {'path'} are declared in the hookimpl but can not be found in the hookspec"
+    )
+    candidates = bench.propose(unknown(fail, message), strategies=DEPENDENCY)
+    (candidate,) = [c for c in candidates if c.generator == "succeeded_option"]
+    bench.apply(candidate)
+    assert installs(bench) == ["pytest==9.2.0", "pytest-pycodestyle"]
+    assert bench.read("tox.ini") == "[pytest]\naddopts = --pycodestyle\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "added", "message"),
+    [
+        pytest.param("4.6.0", "--pep8", DEAD, id="its plugin still loads"),
+        pytest.param("9.2.0", "--pep257", DEAD.replace("pep8", "pep257"), id="the successor does not load either"),
+        pytest.param("9.2.0", "--flake8", DEAD.replace("pep8", "flake8"), id="no successor"),
+        pytest.param("9.2.0", "-q", DEAD, id="the option came from the command line"),
+        pytest.param("9.2.0", "--pep8", DEAD.replace("--pep8 ", ""), id="another option is unknown"),
+    ],
+)
+def test_other_options_keep_their_plugins(bench: Bench, fail: Fail, version: str, added: str, message: str) -> None:
+    bench.write({"pytest.ini": f"[pytest]\naddopts = {added} --cov=demo\n"})
+    bench.distributions = {"pytest": version}
+    generators = {c.generator for c in bench.propose(unknown(fail, message), strategies=DEPENDENCY)}
+    assert "succeeded_option" not in generators
+    assert "missing_plugin" in generators

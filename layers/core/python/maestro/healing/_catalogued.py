@@ -41,6 +41,17 @@ def _import_names() -> tuple[tuple[str, str], ...]:
     return tuple((module, _normal(re.split(r"[^\w.-]", line, maxsplit=1)[0])) for module, line in rows.items())
 
 
+@cache
+def successors() -> dict[str, str]:
+    """Return the options of pytest plugins that have a documented successor, and that one's option.
+
+    >>> successors()["--pep8"]
+    '--pycodestyle'
+    """
+    data = json.loads(files("maestro.healing").joinpath("data", "pytest_plugins.json").read_text("utf-8"))
+    return {option: row["successor"] for option, row in data["successors"].items()}
+
+
 def modules_of(distribution: str) -> tuple[str, ...]:
     """Return the modules that the table of import names has for a distribution, however that is spelled.
 

@@ -13,6 +13,7 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from maestro.healing._catalogued import successors
 from maestro.healing._trees import Change, parse
 
 Seen = tuple[str, str, int, str]  # rule, file, line, detail
@@ -38,6 +39,7 @@ _NARROWING = frozenset(
 _ADDED_OPTIONS = re.compile(
     r"^(--import-mode=\w+|-p\s*(?!no:)[\w.]+|--strict(-markers|-config)?|-r\w*|-v+|--tb[= ]\w+)$"
 )
+_OF_THE_REPORT = re.compile(r"^(-r\w*|-v+|-q+|--(tb|color|durations)[= ]\w+|--showlocals|-l)$")
 _FORBIDDEN_VARIABLES = frozenset(
     [
         "PYTEST_ADDOPTS",
@@ -177,11 +179,12 @@ def _options(path: str, old: str, new: str) -> Iterator[Seen]:
     except ValueError:
         yield "deselecting_configuration", path, 0, f"addopts cannot be read: {new!r}"
         return
+    follow = {o: new for o, new in successors().items() if o in before and o not in after and new in after}
     for option in after:
-        if option not in before and not _ADDED_OPTIONS.match(option):
+        if option not in before and not _ADDED_OPTIONS.match(option) and option not in follow.values():
             yield "deselecting_configuration", path, 0, f"addopts gained {option!r}"
     for option in before:
-        if option not in after and re.match(r"--doctest|--strict|-W|--runxfail|--pyargs|-p", option):
+        if option not in after and option not in follow and not _OF_THE_REPORT.match(option):
             yield "deselecting_configuration", path, 0, f"addopts lost {option!r}"
 
 

@@ -20,6 +20,7 @@ from maestro.healing.strategies.api_contract_adaptation.renames import Catalogue
 from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
 from maestro.healing.strategies.api_contract_adaptation.targets import PatchTarget
 from maestro.healing.strategies.assertion_update.following import FOLLOWING
+from maestro.healing.strategies.dependency_fix.checkers import SucceededOption
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
@@ -85,6 +86,7 @@ def generators() -> list[Generator]:
         SimilarKeyword(),
         MissingModule(),
         NamedRequirement(),
+        SucceededOption(),
         MissingPlugin(),
         ProjectInstalled(),
         ProjectPath(),

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 
 from maestro.healing._roles import Role
 from maestro.healing.strategies.data import table
+from maestro.healing.strategies.dependency_fix.checkers import ADDED, INI, succeeded
 from maestro.healing.strategies.dependency_fix.naming import declared_as, tabled
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import imported_modules
@@ -20,8 +21,6 @@ _ASIDE = re.compile(
     r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|samples?)/"
     r"|(?:^|/)(?:setup|noxfile|fabfile|tasks|bootstrap|ez_setup|distribute_setup|versioneer|conf)\.py$"
 )
-_INI = ("setup.cfg", "tox.ini", "pytest.ini", ".pytest.ini", "pyproject.toml")
-_ADDED = re.compile(r"(?m)^addopts\s*=\s*(.*(?:\n[ \t]+.*)*|\[[^\]]*\])")
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-n)(?=[\s=\"']|$)", re.MULTILINE)
 _MARKER = re.compile(r"pytest\.mark\.(\w+)")
 _PARAMETERS = re.compile(r"(?m)^[ \t]*(?:async[ \t]+)?def \w+\(([^)]*)\)")
@@ -69,9 +68,10 @@ def _plugins(evidence: Evidence) -> list[str]:
     """Return normalised names of the pytest plugins whose options, markers or fixtures the project uses."""
     data = table("pytest_plugins")
     lines: list[str] = []
-    settings = "\n".join(added for path in _INI for added in _ADDED.findall(evidence.tree.text(path) or ""))
+    settings = "\n".join(added for path in INI for added in ADDED.findall(evidence.tree.text(path) or ""))
     for option in set(_OPTION.findall(settings)):
-        lines += [data["options"][option]] if option in data["options"] else []
+        known = option in data["options"] and succeeded(evidence, option) is None
+        lines += [data["options"][option]] if known else []
     for source in evidence.tree.sources("pytest", "def test"):
         if evidence.tree.role(source.path) in (Role.TEST, Role.FIXTURE):
             for marker in set(_MARKER.findall(source.text)):

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Iterator
 
 from packaging.requirements import Requirement
 
+from maestro.healing._checkers import refused
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.data import table
+from maestro.healing.strategies.dependency_fix.checkers import succeeded
 from maestro.healing.strategies.dependency_fix.needs import needed
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.names import canonical
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
-_OPTIONS = re.compile(r"unrecognized arguments: (.+)")
 _MARKER = re.compile(r"['\"](\w+)['\"] not found in `?markers`? configuration option|Unknown pytest\.mark\.(\w+)")
 _ASYNC = re.compile(r"async def functions? (?:are|is) not natively supported|requested an async fixture")
 
@@ -73,12 +74,9 @@ def asked(evidence: Evidence) -> Iterator[tuple[list[str], str]]:
     for name in evidence.missing_names:
         for line in data["attributes"].get(name.name, ()) if name.owner == "pytest" else ():
             yield [line], f"pytest.{name.name}"
-    found = _OPTIONS.search(evidence.text)
-    if found:
-        options = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
-        plugins = list(dict.fromkeys(data["options"][o] for o in options if o in data["options"]))
-        if plugins:
-            yield plugins, f"the option {', '.join(o for o in options if o in data['options'])}"
+    options = [o for o in refused(evidence.text) if o in data["options"] and succeeded(evidence, o) is None]
+    if options:
+        yield list(dict.fromkeys(data["options"][o] for o in options)), f"the option {', '.join(options)}"
     for pair in _MARKER.findall(evidence.text):
         for line in data["markers"].get(pair[0] or pair[1], ()):
             yield [line], f"the marker {pair[0] or pair[1]}"
