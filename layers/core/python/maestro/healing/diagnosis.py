@@ -21,6 +21,7 @@ from maestro.healing.base import Project
 from maestro.healing.grouping import is_assertion, without_parameters
 from maestro.healing.known_forms.endings import SAID
 from maestro.healing.known_forms.plain_logging import logged_instead
+from maestro.healing.known_forms.plain_warnings import warned_instead
 from maestro.healing.known_forms.unimported import unimported
 from maestro.healing.sourcetree import SourceTree
 from maestro.model import CaseResult, Facts, Failure, Phase, Strategy
@@ -261,7 +262,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
 def _of_the_tool(facts: Facts) -> bool:
     """Whether pytest itself says no to how a test is written, or keeps what it expects to itself."""
     said = _EXCEPTION_INFO.search(facts.message) or _REFUSED_BY_PYTEST.match(facts.message)
-    return bool(said) or logged_instead(facts)
+    return bool(said) or logged_instead(facts) or warned_instead(facts)
 
 
 def _asserted(facts: Facts, project: Project, failure: Failure, changes: Sequence[Mapping[str, object]]) -> str | None:

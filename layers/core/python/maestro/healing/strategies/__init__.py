@@ -16,6 +16,7 @@ from maestro.healing.strategies.api_contract_adaptation.pytest_changes import Ho
 from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
 from maestro.healing.strategies.api_contract_adaptation.pytest_logging import PlainRootLogger
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
+from maestro.healing.strategies.api_contract_adaptation.pytest_warnings import PlainWarnings
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
 from maestro.healing.strategies.api_contract_adaptation.similar import SaidSuccessor, SimilarKeyword, SimilarName
 from maestro.healing.strategies.api_contract_adaptation.targets import PatchTarget
@@ -71,6 +72,7 @@ def generators() -> list[Generator]:
         YieldTests(),
         MarkedFixtures(),
         PlainRootLogger(),
+        PlainWarnings(),
         *pytest_forms(),
         CatalogueCall(),
         LineMagic(),

@@ -11,10 +11,10 @@ from maestro.healing import _configuration
 from maestro.healing._forms import Difference, Knowledge, canonical, last_name
 from maestro.healing._roles import is_test_file
 from maestro.healing._trees import Change, changes, parse, project_names, translated
+from maestro.healing.known_forms import plain_logging, plain_warnings
 from maestro.healing.known_forms.endings import read_as_returns
 from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.free_port import stated_again
-from maestro.healing.known_forms.plain_logging import undone
 from maestro.healing.known_forms.polling import looked_once
 from maestro.healing.known_forms.readings import settled
 from maestro.healing.known_forms.signatures import asked_for
@@ -194,7 +194,7 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
 
 def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding]:
     read = read_as_returns(copy.deepcopy(base.before), copy.deepcopy(base.after), knowledge.messages)
-    old, new = (undone(looked_once(tree)) for tree in read)
+    old, new = (plain_warnings.undone(plain_logging.undone(looked_once(tree))) for tree in read)
     old, new = canonical(old), canonical(stated_again(new, base.before))
     comparer = Comparer(old, new, knowledge, tests=True, translated=base.translated)
     for difference in list(comparer.differences()):

@@ -1,7 +1,8 @@
 """Since pytest 3.3 its own handlers hang on the root logger: tests that read what logging writes get a plain one."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import libcst as cst
 
@@ -36,7 +37,8 @@ class PlainRootLogger:
             wanted.setdefault(path, set()).add(name)
         edits: dict[str, str | None] = {}
         for path, names in wanted.items():
-            changed = _changed(texts.get(path, ""), names)
+            text = texts.get(path, "")
+            changed = with_statement(text, names, STATEMENT, ("logging",), partial(reads_output, text=text))
             if changed is None or tree.role(path) is not Role.TEST:
                 return
             edits[path] = changed
@@ -46,24 +48,30 @@ class PlainRootLogger:
         yield Proposal(edits, f"{words} ({_SOURCE})", 0.85)
 
 
-def _changed(text: str, names: set[str]) -> str | None:
+def with_statement(
+    text: str, names: set[str], statement: str, modules: Sequence[str], suits: Callable[[ast.FunctionDef], bool]
+) -> str | None:
+    """Return a test file with a statement, which takes ``monkeypatch`` and imports, first in the tests of these names.
+
+    None where one of them is no function of the module's own level without defaults, or does not suit.
+    """
     module = parse(text)
     functions = [] if module is None else [n for n in module.body if isinstance(n, ast.FunctionDef) and n.name in names]
-    if len(functions) != len(names) or not all(reads_output(f, text) and not f.args.defaults for f in functions):
+    if len(functions) != len(names) or not all(suits(f) and not f.args.defaults for f in functions):
         return None
     try:
-        code = cst.parse_module(text).visit(_Rewriter(names)).code
+        code = cst.parse_module(text).visit(_Rewriter(names, statement, modules)).code
     except (cst.ParserSyntaxError, RecursionError):
         return None
     return code if parse(code) is not None else None
 
 
 class _Rewriter(cst.CSTTransformer):
-    """Puts the statement first in the named tests, and ``import logging`` before the first import."""
+    """Puts the statement first in the named tests, and the imports that it needs before the first import."""
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self, names: set[str], statement: str, modules: Sequence[str]) -> None:
         super().__init__()
-        self.names, self.depth = names, 0
+        self.names, self.statement, self.modules = names, statement, modules
 
     def visit_ClassDef(self, node: cst.ClassDef) -> bool:
         return False
@@ -79,24 +87,22 @@ class _Rewriter(cst.CSTTransformer):
             taken.append(cst.Param(cst.Name("monkeypatch")))
         body = list(updated_node.body.body)
         place = int(bool(updated_node.get_docstring()))
-        body.insert(place, cst.parse_statement(STATEMENT))
+        body.insert(place, cst.parse_statement(self.statement))
         params = updated_node.params.with_changes(params=taken)
         return updated_node.with_changes(params=params, body=updated_node.body.with_changes(body=body))
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         body = list(updated_node.body)
         tree = ast.parse(original_node.code)
-        known = {a.asname or a.name for n in tree.body if isinstance(n, ast.Import) for a in n.names}
-        if "logging" in known:
+        known = {a.name for n in tree.body if isinstance(n, ast.Import) for a in n.names if a.asname is None}
+        added = [cst.parse_statement(f"import {name}") for name in self.modules if name not in known]
+        if not added:
             return updated_node
         place = next((i for i, s in enumerate(body) if _imports(s)), 0)
-        added = cst.parse_statement("import logging")
         if place == 0:  # comments above the first import stay above
-            lead = getattr(body[0], "leading_lines", ())
-            added = added.with_changes(leading_lines=lead)
+            added[0] = added[0].with_changes(leading_lines=getattr(body[0], "leading_lines", ()))
             body[0] = body[0].with_changes(leading_lines=())
-        body.insert(place, added)
-        return updated_node.with_changes(body=body)
+        return updated_node.with_changes(body=[*body[:place], *added, *body[place:]])
 
 
 def _imports(statement: cst.BaseStatement | cst.BaseCompoundStatement | cst.SimpleStatementLine) -> bool:
