@@ -128,6 +128,16 @@ def test_total(caplog):
     logging.getLogger("shop").debug("sum %d", total(1, 2))
     assert "sum 3" in caplog.text()
 """
+STREAM = """\
+import sys
+from shop import total
+
+
+def test_total(capfd):
+    sys.stdout.encoding = "gbk"
+    print("\\u4e2d", total(1, 2), flush=True)
+    assert capfd.readouterr().out == "\\u4e2d 3\\n"
+"""
 
 CASES = [
     pytest.param(
@@ -181,6 +191,9 @@ CASES = [
         "            yield Sum.from_parent(self, name=line, words=line.split())\n",
         id="nodes",
     ),
+    pytest.param(
+        "stream_encodings", {"tests/test_shop.py": STREAM}, '    sys.stdout.reconfigure(encoding="gbk")\n', id="streams"
+    ),
 ]
 
 
@@ -207,6 +220,7 @@ def test_an_old_form_is_healed(
     [
         pytest.param({"tests/test_shop.py": MARKS}, SHOP.replace("a + b", "a + b + 1"), id="marks"),
         pytest.param({"tests/test_shop.py": FIXTURES}, SHOP.replace("a + b", "a + b + 1"), id="fixtures"),
+        pytest.param({"tests/test_shop.py": STREAM}, SHOP.replace("a + b", "a + b + 1"), id="streams"),
         pytest.param({"tests/test_shop.py": STRINGS}, "def total(a, b):\n    return None\n", id="strings"),
     ],
 )

@@ -416,3 +416,33 @@ def test_a_checker_that_no_longer_loads_is_told_with_what_to_do(
     assert said in cause
     assert ("no release" in cause) == bool(said)
     assert "cov" not in cause
+
+
+MIXIN = (
+    "import unittest\n\n\nclass TestCommon(object):\n    def test_total(self):\n        self.make()\n\n\n"
+    "class TestOne(unittest.TestCase, TestCommon):\n    def make(self):\n        return 1\n\n\n"
+    "class TestTwo(TestCommon):\n    make = int\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            MIXIN,
+            "TestCommon is a mixin that is collected by itself: only its subclasses (TestOne, TestTwo) have `make`",
+        ),
+        (MIXIN.replace("    make = int", "    name = int"), ""),  # one of them lacks it as well
+        (MIXIN.replace("TestCommon(object)", "TestCommon(Base)"), ""),  # it may come from above
+        (MIXIN.replace("(unittest.TestCase, TestCommon)", "").replace("(TestCommon)", ""), ""),
+        (MIXIN.replace("self.make()", "self.made()").replace("class TestCommon", "class Common"), ""),
+        ("not python (", ""),
+    ],
+)
+def test_a_mixin_that_is_collected_by_itself_is_told(tmp_path: Path, source: str, said: str) -> None:
+    project = lay(tmp_path, {"shop/__init__.py": "", "tests/test_cart.py": source})
+    attributes = {"name": "make", "owner": "tests.test_cart.TestCommon", "owner_kind": "instance"}
+    found = diagnose(of("AttributeError", TEST, attributes=attributes), project)
+    assert said in found.cause
+    assert ("mixin" in found.cause) == bool(said)
+    assert not found.regression

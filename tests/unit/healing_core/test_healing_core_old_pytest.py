@@ -29,6 +29,9 @@ MADE = "value = make()\n    return value"
 CLOSED = "value = [f(1)]\n    request.addfinalizer(lambda: close(value))\n    return value"
 
 
+STREAM = "import sys\n\n\ndef test_it(capfd):\n    {}\n    assert f() == 1\n"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -102,6 +105,8 @@ CLOSED = "value = [f(1)]\n    request.addfinalizer(lambda: close(value))\n    re
             "def test_it(caplog):\n    caplog.set_level(1)\n    assert 'a' in caplog.text\n    caplog.records[0]\n",
         ),
         (CACHED.format("", "return request.cached_setup(make)"), CACHED.format('(scope="module")', MADE)),
+        (STREAM.format("sys.stdout.encoding = 'g'  # é"), STREAM.format("sys.stdout.reconfigure(encoding='g')  # é")),
+        (STREAM.format("sys.stdin.encoding = f(1)"), STREAM.format("sys.stdin.reconfigure(encoding=f(1))")),
         (
             CACHED.format("", "return request.cached_setup(lambda: [f(1)], teardown=close, scope='class')"),
             CACHED.format('(scope="class")', CLOSED),
@@ -149,6 +154,12 @@ def test_a_form_becomes_the_documented_one(before: str, after: str, tmp_path: Pa
         CACHED.format("", "return request.cached_setup(make, extrakey=1)"),
         CACHED.format("", "if x:\n        return 1\n    return request.cached_setup(make)"),
         "class Item:\n    pass\n\n\ndef test_it():\n    assert Item('a', 'b')\n",
+        STREAM.format("sys.stdout.encoding = sys.stderr.encoding = 'gbk'"),
+        STREAM.format("sys.stdout.encoding = 'gbk', 'x'"),
+        STREAM.format("sys.stdout.errors = 'replace'"),
+        STREAM.format("sys.stdout.encoding: str = 'gbk'"),
+        STREAM.format("self.stdout.encoding = 'gbk'"),
+        STREAM.format("sys.stdout.encoding = 'gbk'").replace("import sys", "import shop as sys"),
         "class Function(Base):\n    pass\n\n\nx = Function('name', 'parent')\n",
     ],
 )
@@ -156,6 +167,7 @@ def test_what_is_none_of_the_forms_stays(source: str) -> None:
     assert modern(source) is None
 
 
+SET = "sys.stdout.encoding = 'gbk'"
 XFAIL = PARAMETERS.format("pytest.mark.xfail((1, 2)), (3, 3)")
 RAISES = BODY.format('pytest.raises(KeyError, "f(1)")')
 CONDITION = "import pytest\n\n\n@pytest.mark.skipif({}, reason='x')\ndef test_it():\n    assert f() == 1\n"
@@ -192,6 +204,11 @@ NODE = "import pytest\n\n\nclass Sum(pytest.Item):\n    pass\n\n\ndef make(paren
         (CACHE, CACHED.format('(scope="module")', MADE)),
         (CACHE, CACHED.format('(scope="module")', CLOSED.replace("[f(1)]", "1"))),
         (LOGS, LOGS.replace("caplog.text()", "caplog.text")),
+        (STREAM.format(SET), STREAM.format("sys.stdout.reconfigure(encoding='utf-8')")),
+        (STREAM.format(SET), STREAM.format("sys.stderr.reconfigure(encoding='gbk')")),
+        (STREAM.format(SET), STREAM.format("sys.stdout.reconfigure(encoding='gbk', errors='replace')")),
+        (STREAM.format(SET), STREAM.format("sys.stdout = open(1, 'w', encoding='gbk')")),
+        (STREAM.format(SET), STREAM.format("pass")),
         (NODE, NODE.replace("Sum('a', parent)", "Sum.from_parent(parent, name='b')")),
         (NODE, NODE.replace("Sum('a', parent)", "pytest.Item.from_parent(parent, name='a')")),
         (

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from maestro.healing import _names, _rights, swaps
 from maestro.healing._checkers import unloadable
+from maestro.healing._mixins import lone_mixin
 from maestro.healing._own import asks_for_missing, calls_library, computes, lost, own, owns, top
 from maestro.healing._programs import missing_program, said
 from maestro.healing._roles import is_test_file
@@ -106,7 +107,7 @@ def diagnose(
         why = None if swaps.provenance(failure) else _evidence(failure, project, changes)
     if why is None:
         lacks = _rights.SAID if _powerless(failure, project) else _surroundings(failure.facts)
-        lacks = lacks or unloadable(failure.facts, project.facts.distributions)
+        lacks = lacks or unloadable(failure.facts, project.facts.distributions) or lone_mixin(failure.facts, project)
         cause = f"{failure.cause}. {lacks}" if lacks and lacks not in failure.cause else failure.cause
         return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
     suspected = tuple(suspects(failure, changes, results))

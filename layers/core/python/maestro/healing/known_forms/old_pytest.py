@@ -15,6 +15,7 @@ from maestro.healing._forms import dotted, last_name
 from maestro.healing.known_forms.edits import Text, nested, with_pytest
 from maestro.healing.known_forms.old_fixtures import FIXTURES, cached_setups, captured_logs, positional_scopes
 from maestro.healing.known_forms.old_hooks import NODES, config_used, direct_nodes, namespace_hook
+from maestro.healing.known_forms.old_streams import STREAMS, stream_encodings
 
 _FUNCARG = "pytest_funcarg__"
 Form = Callable[[str], str]
@@ -265,6 +266,7 @@ FORMS: Mapping[str, Form] = {
     "config_used": _config,
     "namespace_hook": namespace_hook,
     "direct_nodes": direct_nodes,
+    "stream_encodings": stream_encodings,
 }
 # Every source in an old form has one of its words.
 WORDS: Mapping[str, tuple[str, ...]] = {
@@ -278,6 +280,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "config_used": ("pytest.config",),
     "namespace_hook": ("pytest_namespace",),
     "direct_nodes": ("(pytest.", "from pytest import", *(f"pytest.{node}(" for node in NODES)),
+    "stream_encodings": STREAMS,
 }
 
 

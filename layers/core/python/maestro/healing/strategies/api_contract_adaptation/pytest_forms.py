@@ -120,4 +120,11 @@ def pytest_forms() -> list[PytestForm]:
             "pytest's nodes are made by from_parent",
             f"{_PAGE}#node-construction-changed-to-node-from-parent",
         ),
+        PytestForm(
+            "stream_encodings",
+            r"AttributeError: readonly attribute|attribute 'encoding' of '[\w.]+' objects is not writable",
+            ".encoding",
+            "the streams under pytest are Python's since 5.4; they are reconfigured, as their encoding is read-only",
+            "https://docs.python.org/3/library/io.html#io.TextIOWrapper.reconfigure",
+        ),
     ]
