@@ -59,7 +59,7 @@ def test_no_file_is_tests_to_one_and_the_product_to_another(folders: list[str], 
 
 
 def _raised_in(file: str, root: Path) -> bool:
-    lay_out(root, {"shop/__init__.py": "", file: "def load():\n    return {}['a']\n"})
+    lay_out(root, {"shop/__init__.py": "", "test_shop/test_cart.py": "", file: "def load():\n    return {}['a']\n"})
     frames = (
         Frame("test_shop/test_cart.py", 3, "test_total", in_project=True),
         Frame(file, 2, "load", in_project=True, code="return {}['a']"),
@@ -75,6 +75,7 @@ def test_an_error_in_a_folder_of_tests_named_after_the_product_is_no_regression(
     # the look-alike: the product's own
     assert _raised_in("shop/helpers.py", tmp_path / "b")
     assert _raised_in("latest/helpers.py", tmp_path / "c")
+    assert _raised_in("test_server/core.py", tmp_path / "d")  # no test lies in it
 
 
 @pytest.mark.parametrize(

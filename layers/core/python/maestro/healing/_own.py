@@ -10,9 +10,10 @@ from pathlib import Path
 
 from maestro.healing._catalogued import modules_of
 from maestro.healing._names import BUILTIN_ATTRIBUTES, BUILTINS
-from maestro.healing._roles import is_test_file
+from maestro.healing._roles import is_test_file, package_in_doubt
 from maestro.healing._trees import parse, project_names
 from maestro.healing.base import Project
+from maestro.healing.sourcetree import SourceTree
 
 _METADATA = ("pyproject.toml", "setup.cfg", "setup.py")
 _BUILD = (*_METADATA, "meson.build", "CMakeLists.txt", "Makefile", "build.py", "MANIFEST.in")
@@ -59,6 +60,11 @@ def own(project: Project, name: str, distribution: str = "") -> bool:
     if not owns(project, top(name)):
         return False
     return not distribution or _plain(distribution) in {_plain(top(name)), *_distributions(project)}
+
+
+def of_tests(project: Project, file: str) -> bool:
+    """Whether a file is one of the tests; a folder that only sounds like tests and holds none is the product's."""
+    return is_test_file(file) and not package_in_doubt(file, SourceTree(project.root).files)
 
 
 def lost(project: Project, module: str, name: str) -> bool:

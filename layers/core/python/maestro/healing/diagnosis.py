@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from maestro.healing import _names, _rights, swaps
 from maestro.healing._checkers import unloadable
 from maestro.healing._mixins import lone_mixin
-from maestro.healing._own import asks_for_missing, calls_library, computes, lost, own, owns, top
+from maestro.healing._own import asks_for_missing, calls_library, computes, lost, of_tests, own, owns, top
 from maestro.healing._programs import missing_program, said
 from maestro.healing._roles import is_test_file
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
@@ -330,16 +330,15 @@ def _came_with_python(facts: Facts) -> bool:
 
 def _raised_inside(facts: Facts, project: Project) -> str | None:
     """Whether the error came up in the product's own code, not in what it calls."""
-    frames = product_frames(facts)
     last = facts.frames[-1] if facts.frames else None
-    if last is None or not last.in_project or is_test_file(last.file) or not frames:
+    if last is None or not last.in_project or of_tests(project, last.file):
         return None
     if asks_for_missing(project, facts.message):
         return None
     foreign = top(facts.exception) in project.facts.modules and not owns(project, top(facts.exception))
     if last.code and not _RAISES.match(last.code) and (foreign or calls_library(project, last.file, last.line)):
         return None  # an error that this line does not raise, of a library that it calls: of its compiled code
-    return f"product code raised {facts.exception} in {frames[0].function} ({frames[0].file}:{frames[0].line})"
+    return f"product code raised {facts.exception} in {last.function} ({last.file}:{last.line})"
 
 
 def _nothing_returned(facts: Facts, project: Project) -> str | None:
