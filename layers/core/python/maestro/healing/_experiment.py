@@ -24,9 +24,11 @@ class Experiment:
     number of busy processes meanwhile; ``repeat`` how often; ``record`` whether changed state is noted; ``listing``
     ("sorted", "reversed") in which order folders are listed to the tests, which the system leaves open; ``watch`` the
     ids whose outcomes are told (empty: all listed). ``draws``, unless 0, seeds the random numbers of Python and numpy
-    before each test, in the n-th repetition (from 0) with ``draws + n``; ``clock``, unless 0, is the moment (seconds
+    before each test, in the n-th repetition (from 0) with ``draws + n``; so does ``hashing`` with the hashes of Python,
+    by PYTHONHASHSEED; ``clock``, unless 0, is the moment (seconds
     since the epoch) at which the clock of the tests begins to run. ``patch`` is a diff that exchanges something
-    beforehand (the environment, say); ``sought`` maps tests to the values whose origin is looked for.
+    beforehand (the environment, say); ``away`` are paths outside of the
+    project that are moved aside while a test runs; ``sought`` maps tests to the values whose origin is looked for.
     """
 
     name: str
@@ -39,8 +41,10 @@ class Experiment:
     listing: str = ""
     watch: tuple[str, ...] = ()
     draws: int = 0
+    hashing: int = 0
     clock: float = 0.0
     patch: str = ""
+    away: tuple[str, ...] = ()
     sought: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
 
 
@@ -51,7 +55,8 @@ class Observation:
     ``changed`` maps tests, in the order of the run, to the shared state that they left changed; ``ran`` are all ids in
     the order in which they ran. ``origins`` maps tests to where values that were sought come from, as the guest's
     ``origins`` tells it; ``environment`` what it ran in, where that was asked for by a patch or by values sought.
-    ``problem`` says why there is nothing to see.
+    ``compared`` maps watched tests, where ``hashing`` was set, to what the failed assertion of each repetition held
+    against each other ("" where none did). ``problem`` says why there is nothing to see.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Observation:
     problem: str = ""
     origins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: EnvironmentFacts | None = None
+    compared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rate(self, test: str) -> float | None:
         """Return the share of repetitions in which a test failed; None where it never ran."""

@@ -11,9 +11,11 @@ from pathlib import Path, PurePosixPath
 from fissix.refactor import RefactoringTool, get_fixers_from_package
 
 from maestro.healing._roles import is_test_file
+from maestro.healing._set_returns import set_functions
 
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv"})
 _MAX_PARSED_BYTES = 2_000_000
+_MAX_STRING = 500  # characters; a longer one is a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,25 @@ def translated(text: str, *, full: bool = True) -> ast.Module | None:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a project itself defines: function, class, attribute and variable names, and top-level modules."""
+    """What a project itself defines: function, class, attribute and variable names, and top-level modules.
+
+    ``sets`` are the names of functions that all return sets, by their annotations; ``strings`` the short strings of
+    the product.
+    """
 
     defined: frozenset[str]
     modules: frozenset[str]
+    sets: frozenset[str] = frozenset()
+    strings: frozenset[str] = frozenset()
 
 
 def project_names(root: Path) -> Names:
     """Collect the names that the Python files of a tree define; test files count for modules only."""
     defined: set[str] = set()
     modules: set[str] = set()
+    sets: set[str] = set()
+    others: set[str] = set()
+    strings: set[str] = set()
     for path in _walk(root):
         if not path.endswith(".py"):
             continue
@@ -137,7 +148,14 @@ def project_names(root: Path) -> Names:
         module = parse(text) or (translated(text) if text else None)
         if module is not None:
             defined |= definitions(module)
-    return Names(frozenset(defined), frozenset(modules))
+            returning, rest = set_functions(module)
+            sets, others = sets | returning, others | rest
+            strings |= {str(n.value) for n in ast.walk(module) if isinstance(n, ast.Constant) and _short(n.value)}
+    return Names(*map(frozenset, (defined, modules, sets - others, strings)))
+
+
+def _short(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_STRING
 
 
 def definitions(module: ast.AST) -> set[str]:

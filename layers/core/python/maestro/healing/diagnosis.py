@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from maestro.healing import _names, _rights, swaps
+from maestro.healing import _hashing, _names, _rights, swaps
 from maestro.healing._checkers import unloadable
 from maestro.healing._mixins import lone_mixin
 from maestro.healing._own import asks_for_missing, calls_library, computes, lost, of_tests, own, owns, top
@@ -82,7 +82,7 @@ _CLAIM = ". It is a regression of the product: "
 CONTRADICTING = frozenset({"dated_environment", "stated_environment", "stated_variable"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
-_UNSTEADY = frozenset({"order", "timing", "random", "listing", "clock", "brittle"})
+_UNSTEADY = frozenset({"order", "timing", "random", "listing", "hashing", "leftover", "clock", "brittle"})
 _LISTS = re.compile(r"\b(os\.)?(listdir|scandir|iterdir|i?glob|rglob)\(")
 _SEQUENCES = frozenset({"list", "tuple", "builtins.list", "builtins.tuple"})
 _WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
@@ -248,7 +248,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     """Return why a failure is a regression, or ``None`` where that is not shown."""
     facts = failure.facts
     if failure.flaky or _unsteady(failure):
-        return None
+        return _hashing.blamed(failure, project)
     if (gone := _lost_name(facts, project)) is not None:
         return gone
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from maestro.healing import _clock, _draws
+from maestro.healing import _clock, _draws, _hashing, _leftover, _listing
 from maestro.healing._experiment import Experiment, Observation
 from maestro.healing.known_forms.free_port import taken
 from maestro.model import CaseResult, Failure, Outcome, Phase
@@ -45,7 +45,6 @@ MAX_STRESS = 40
 _SLOW_SECONDS = 30.0
 _START_SECONDS = 0.4  # of a process with the tool
 _STEP_SECONDS = 30.0  # what the runs with seeds, or with other clocks, may take together
-_LISTINGS = ("sorted", "reversed")
 _COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of tests that it runs again
 
 
@@ -58,6 +57,9 @@ class Ground:
     shared: bool = False  # the failing tests share state with others of their module
     listing: bool = False  # what the failing tests run lists folders, and they compare sequences
     draws: bool = False  # what the failing tests run draws random numbers
+    unordered: bool = False  # the order of a set may decide over the failing tests
+    outside: bool = False  # the failing tests' files state files in shared folders
+    fixed: tuple[str, ...] = ()  # those of these files whose whole path is stated
     dates: tuple[datetime, ...] = ()  # that the failing tests state and that are over
     cores: int = 2
 
@@ -84,7 +86,8 @@ def wanted(failure: Failure, ground: Ground) -> bool:
         return True
     slow = max((r.seconds for r in ground.results if r.id in set(failure.tests)), default=0.0)
     in_the_way = failure.facts.exception.endswith("FileExistsError") or taken(failure.facts)
-    if ground.listing or ground.dates or in_the_way or _passed_before(failure, ground):
+    asked = ground.listing or ground.unordered or ground.outside or ground.dates
+    if asked or in_the_way or _passed_before(failure, ground):
         return slow < _SLOW_SECONDS
     return (ground.timed or ground.shared) and slow < _SLOW_SECONDS and len(ground.tests) > 1
 
@@ -108,11 +111,17 @@ def plan(failure: Failure, ground: Ground, told: Sequence[Sequence[Observation]]
     if ordered is not None and alone is not None:
         victim = _main_victim(victims, alone, ordered)
         return _bisection(victim, ordered, told) if victim else []
-    if len(told) == 1 and failure.flaky:
+    return _second(failure, ground, alone) if len(told) == 1 else []
+
+
+def _second(failure: Failure, ground: Ground, alone: Observation | None) -> list[Experiment]:
+    """The next runs after the first: more of them, in other orders, or with what is left in folders moved aside."""
+    few = _victims(failure)[:MAX_VICTIMS]
+    if failure.flaky:
         return _rates(failure, ground)
-    if len(told) == 1 and alone is not None and any((alone.rate(v) or 0.0) < 1.0 for v in victims[:MAX_VICTIMS]):
+    if alone is not None and any((alone.rate(v) or 0.0) < 1.0 for v in few):
         return _orders(failure, ground)
-    return []
+    return _leftover.tried(few, ground.fixed) if ground.fixed and alone is not None else []
 
 
 def _victims(failure: Failure) -> tuple[str, ...]:
@@ -129,7 +138,9 @@ def _first(failure: Failure, ground: Ground) -> list[Experiment]:
     repeat = 3 if taken(failure.facts) else 2 if failure.flaky else 1
     asked = [Experiment("alone", few, "alone", repeat=repeat, watch=few)]
     if ground.listing:
-        asked += [Experiment(f"listed-{way}", few, "alone", listing=way, repeat=2, watch=few) for way in _LISTINGS]
+        asked += _listing.listed(few)
+    if ground.unordered and _affordable(few, ground, 2 * _hashing.SEEDS):
+        asked += _hashing.hashed(few)
     if not failure.flaky and _affordable(few, ground, 4 * len(ground.dates)):
         asked += _clock.turned(few, ground.dates)
     # What fails in every run of the suite is mostly broken: one run of it alone says whether to go on asking.
@@ -302,33 +313,12 @@ def _stress_of_order(failure: Failure, ordered: Observation, known: Mapping[str,
             yield Experiment(f"again-{name}", other.ran, repeat=2)
 
 
-def _of_listing(failure: Failure, known: Mapping[str, Observation]) -> dict[str, Any] | None:
-    """Whether the tests pass or fail by the order in which the system lists a folder."""
-    ways = [known.get(f"listed-{way}") for way in _LISTINGS]
-    victims = _victims(failure)[:MAX_VICTIMS]
-    if any(way is None for way in ways) or not victims:
-        return None
-    if any({way.rate(v) for way in ways if way is not None} != {0.0, 1.0} for v in victims):
-        return None
-    words = "it passes or fails by the order in which the system lists a folder, which is any"
-    runs = [Experiment(f"again-listed-{way}", _victims(failure), "alone", listing=way, repeat=2) for way in _LISTINGS]
-    return {
-        "verdict": "listing",
-        "words": words,
-        "victims": list(victims),
-        "polluters": [],
-        "changes": {},
-        "stress": [dataclasses.asdict(e) for e in runs],
-    }
-
-
 def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, Any]:
-    if (listed := _of_listing(failure, known)) is not None:
-        return listed
     every = _victims(failure)
     victims = every[:MAX_VICTIMS]
-    if (turned := _clock.decided(known, victims, every)) is not None:
-        return turned
+    for decided in (_listing.decided, _clock.decided, _hashing.decided, _leftover.decided):
+        if (sure := decided(known, victims, every)) is not None:
+            return sure
     calm = [o for n in ("alone", "often") if (o := known.get(n)) is not None]
     rates = [r for v in victims for o in calm if (r := o.rate(v)) is not None]
     load = known.get("load")

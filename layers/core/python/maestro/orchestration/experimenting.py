@@ -19,6 +19,7 @@ from maestro.adapters import Adapter
 from maestro.healing.experiments import Experiment, Observation
 from maestro.healing.leaning import smallest
 from maestro.model import CaseResult, Outcome, Suite
+from maestro.orchestration.aside import moved_aside
 from maestro.registry import Environment, Workspace
 
 PLUGIN = "_maestro_experiment"
@@ -59,15 +60,19 @@ class Laboratory:
         changed: Changed = {}
         origins: dict[str, Mapping[str, Any]] = {}
         ran: tuple[str, ...] = ()
+        compared: dict[str, list[str]] = {test: [] for test in watched} if experiment.hashing else {}
         for number in range(experiment.repeat):
             if time.monotonic() > self.deadline - MARGIN_SECONDS:
                 break
             draws = experiment.draws + number if experiment.draws else 0
-            results, seen, found = self._once(dataclasses.replace(experiment, draws=draws))
+            hashing = experiment.hashing + number if experiment.hashing else 0
+            results, seen, found = self._once(dataclasses.replace(experiment, draws=draws, hashing=hashing))
             ran = ran or tuple(r.id for r in results if "::" in r.id)
             changed, origins = changed or seen, origins or found
             for test in watched:
                 outcomes[test].append(next((r.outcome.value for r in results if r.id == test), "absent"))
+            for test, told in compared.items():
+                told.append(next((_compared(r) for r in results if r.id == test), ""))
         missing = (
             "" if ran else "there was no time left to run it" if time.monotonic() > self.deadline else "nothing ran"
         )
@@ -80,6 +85,7 @@ class Laboratory:
             problem=missing,
             origins=origins,
             environment=self.environment.facts if experiment.patch or experiment.sought else None,
+            compared={test: tuple(told) for test, told in compared.items()},
         )
 
     def _needed(self, experiment: Experiment) -> Observation:
@@ -123,7 +129,10 @@ class Laboratory:
     def _run(
         self, tests: Sequence[str] | None, experiment: Experiment
     ) -> tuple[tuple[CaseResult, ...], Changed, dict[str, Mapping[str, Any]]]:
-        with Workspace(self.tree, environment=self.environment) as workspace:
+        with (
+            moved_aside(experiment.away, self.deadline),
+            Workspace(self.tree, environment=self.environment) as workspace,
+        ):
             folder = workspace.control / "experiment"
             folder.mkdir()
             guest = Path(adapters.__file__).parent / "guest"
@@ -140,7 +149,7 @@ class Laboratory:
             done = self.adapter.run(
                 workspace,
                 self.environment,
-                _told(self.suite, folder, told, asked if experiment.sought else None),
+                _told(self.suite, folder, told, asked if experiment.sought else None, experiment.hashing),
                 tests=None if tests is None else list(tests),
                 collection=None,
                 deadline=self.deadline,
@@ -165,11 +174,19 @@ def ordered(experiment: Experiment) -> tuple[str, ...] | None:
     return tuple(tests)
 
 
-def _told(suite: Suite, folder: Path, told: Path, sought: Path | None) -> Suite:
+def _compared(result: CaseResult) -> str:
+    """What a failed assertion held against each other; "" where none did."""
+    told = result.facts.assertion if result.facts is not None and result.outcome.bad else {}
+    return json.dumps([told.get("left"), told.get("right")]) if "left" in told else ""
+
+
+def _told(suite: Suite, folder: Path, told: Path, sought: Path | None, hashing: int) -> Suite:
     """The suite with the watching plugin, and the one that looks for origins where something is sought."""
     spec = suite.environment
     path = os.pathsep.join(filter(None, [spec.variables.get("PYTHONPATH", ""), str(folder)]))
     variables = {**spec.variables, "PYTHONPATH": path, "MAESTRO_EXPERIMENT": str(told)}
+    if hashing:  # has to be there when the interpreter starts
+        variables["PYTHONHASHSEED"] = str(hashing)
     plugins = ["-p", PLUGIN]
     if sought is not None:
         variables["MAESTRO_ORIGINS"] = str(sought)

@@ -9,6 +9,8 @@ from maestro.config import load_config
 from maestro.healing import leaning, swaps
 from maestro.healing._clock import passed
 from maestro.healing._draws import draws
+from maestro.healing._hashing import unordered
+from maestro.healing._leftover import fixed, outside
 from maestro.healing._roles import is_test_file
 from maestro.healing.base import Project
 from maestro.healing.bases import Green, bases, touched
@@ -47,6 +49,9 @@ class Inquiry:
             shared=shares_state(failure, project),
             listing=lists_folders(failure, project),
             draws=draws(failure, project),
+            unordered=unordered(failure),
+            outside=outside(failure, project),
+            fixed=fixed(failure, project),
             dates=self._dates(failure, project),
             cores=self.cores,
         )

@@ -19,6 +19,7 @@ from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.judge import files
 from maestro.model import CaseResult, Mutation, Outcome, Suite, Trial, TrialStatus, dump_json, failing, load_json
 from maestro.orchestration import pacing
+from maestro.orchestration.aside import moved_aside
 from maestro.orchestration.errors import OvertakenError, TooSlowError, TransferError
 from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import Race, TrialOrder
@@ -270,7 +271,10 @@ class Bench:
         """Run tests for as long as they may take."""
         self.racer.look()
         limit = time.monotonic() + pacing.run_seconds(self.order.suite_seconds)
-        with Workspace(self.tree, environment=self.environment) as workspace:
+        with (
+            moved_aside((), min(limit, self.deadline)),
+            Workspace(self.tree, environment=self.environment) as workspace,
+        ):
             done = self.adapter.run(
                 workspace,
                 self.environment,
@@ -293,7 +297,7 @@ class Bench:
         self, tree: Path, tests: Sequence[str], *, mutant: mutation.Mutant | None, trace: bool, deadline: float
     ) -> tuple[CaseResult, ...]:
         self.racer.look()
-        with Workspace(tree, environment=self.environment) as workspace:
+        with moved_aside((), deadline), Workspace(tree, environment=self.environment) as workspace:
             if mutant is not None:
                 mutation.write(workspace.source, mutant)
             done = self.adapter.run(

@@ -39,11 +39,13 @@ from maestro.healing.strategies.environment_healing.warned import ForeignWarning
 from maestro.healing.strategies.flaky_stabilization.clocks import ClockSetBack
 from maestro.healing.strategies.flaky_stabilization.draws import SeededDraws
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
+from maestro.healing.strategies.flaky_stabilization.own_files import OwnFiles
 from maestro.healing.strategies.flaky_stabilization.ports import FreePort
 from maestro.healing.strategies.flaky_stabilization.scopes import NarrowScope
 from maestro.healing.strategies.flaky_stabilization.setters import StateSetters
 from maestro.healing.strategies.flaky_stabilization.state import RestoreState
 from maestro.healing.strategies.flaky_stabilization.submodules import ImportedSubmodule
+from maestro.healing.strategies.flaky_stabilization.unordered import ComparedUnordered
 from maestro.healing.strategies.syntax_repair.endings import GeneratorEnd
 from maestro.healing.strategies.syntax_repair.escapes import EscapeSequences
 from maestro.healing.strategies.syntax_repair.newer import NewerPython
@@ -110,6 +112,8 @@ def generators() -> list[Generator]:
         StateSetters(),
         SortedListing(),
         ListedByName(),
+        ComparedUnordered(),
+        OwnFiles(),
         SeededDraws(),
         ClockSetBack(),
         FreePort(),

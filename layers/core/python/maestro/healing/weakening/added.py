@@ -7,6 +7,7 @@ from maestro.healing._forms import Knowledge, dotted, last_name, origins, resolv
 from maestro.healing._names import stdlib_gone
 from maestro.healing.known_forms.establishing import establishing
 from maestro.healing.known_forms.listing import orders_listing
+from maestro.healing.known_forms.own_files import gives_own
 from maestro.healing.known_forms.restoring import HELPERS, autouse, restoring
 from maestro.healing.known_forms.set_back import sets_back
 from maestro.healing.weakening.finding import Finding
@@ -25,7 +26,7 @@ def inserted(
     bound |= own
     for node, inside in nodes:
         if autouse(node) or sets_back(node):
-            yield from _added_fixture(path, node, bound, before, inside=inside)
+            yield from _added_fixture(path, node, bound, before, knowledge, inside=inside)
             continue
         scope = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if inside and not _harmless_inside(node, foreign):
@@ -44,10 +45,13 @@ def inserted(
             yield Finding("overwritten_name", path, node.lineno, f"{node.name} is defined again")
 
 
-def _added_fixture(path: str, node: ast.AST, bound: set[str], before: ast.Module, *, inside: bool) -> Iterator[Finding]:
+def _added_fixture(
+    path: str, node: ast.AST, bound: set[str], before: ast.Module, knowledge: Knowledge, *, inside: bool
+) -> Iterator[Finding]:
     """Judge a fixture that tests get without asking, or by a mark: only those of a few forms weaken nothing."""
     name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
     known = restoring(node) or orders_listing(node) or sets_back(node) or establishing(node, before)
+    known = known or gives_own(node, before, knowledge.names.strings)
     if inside or not known or bound & HELPERS:
         yield Finding(
             "over_fitted", path, line, f"the added fixture {name} does more than give back what a test changed"

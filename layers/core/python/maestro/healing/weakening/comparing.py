@@ -15,9 +15,11 @@ from maestro.healing.known_forms import plain_logging, plain_warnings
 from maestro.healing.known_forms.endings import read_as_returns
 from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.free_port import stated_again
+from maestro.healing.known_forms.own_files import put_back as put_back_files
 from maestro.healing.known_forms.polling import looked_once
 from maestro.healing.known_forms.readings import settled
 from maestro.healing.known_forms.signatures import asked_for
+from maestro.healing.known_forms.unordered import put_back
 from maestro.healing.known_forms.warned import filters
 from maestro.healing.weakening import scans
 from maestro.healing.weakening.added import inserted
@@ -195,7 +197,9 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
 def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding]:
     read = read_as_returns(copy.deepcopy(base.before), copy.deepcopy(base.after), knowledge.messages)
     old, new = (plain_warnings.undone(plain_logging.undone(looked_once(tree))) for tree in read)
-    old, new = canonical(old), canonical(stated_again(new, base.before))
+    new = put_back(stated_again(new, base.before), base.before, knowledge.names.sets)
+    new = put_back_files(new, base.before, knowledge.names.strings)
+    old, new = canonical(old), canonical(new)
     comparer = Comparer(old, new, knowledge, tests=True, translated=base.translated)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)
