@@ -49,10 +49,10 @@ class Failure:
     """Failures of one cause. ``tests`` are the ids that fail for it; ``signature`` is stable from run to run.
 
     ``flaky`` says that they also passed in the same run. ``diagnosis`` holds what experiments showed: ``verdict``
-    ("order", "timing", "listing", "clock", "random", "broken", "brittle" or "unknown"), ``words``, ``victims``,
-    ``polluters``, ``changes`` (state that leaks), ``needs`` (of brittle tests: each with those that it leans on),
-    ``draws`` (the seeds with which they pass and fail) and ``stress`` (the runs that reveal it); ``experiments`` each
-    run's tally.
+    ("order", "timing", "listing", "hashing", "leftover", "clock", "random", "broken", "brittle" or "unknown"),
+    ``words``, ``victims``, ``polluters``, ``changes`` (state that leaks), ``needs`` (of brittle tests: each with those
+    that it leans on), ``draws`` (the seeds with which they pass and fail) and ``stress`` (the runs that reveal it);
+    ``experiments`` each run's tally.
     """
 
     id: str

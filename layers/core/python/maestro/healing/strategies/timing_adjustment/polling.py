@@ -22,7 +22,13 @@ from maestro.healing.strategies.timing_adjustment.numbers import (
     inner_sleeps,
     spans,
 )
-from maestro.healing.strategies.timing_adjustment.waits import expects_timeout, failing_line, helpers, measures
+from maestro.healing.strategies.timing_adjustment.waits import (
+    OTHER_CAUSES,
+    expects_timeout,
+    failing_line,
+    helpers,
+    measures,
+)
 from maestro.model import Failure, Strategy
 
 
@@ -34,7 +40,7 @@ class AwaitedCondition:
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one proposal for a test that fails at an assertion which reads what may still change."""
-        if failure.diagnosis.get("verdict") in ("order", "listing", "clock") or not is_assertion(failure.facts):
+        if failure.diagnosis.get("verdict") in OTHER_CAUSES or not is_assertion(failure.facts):
             return
         tree = SourceTree(project.root, project.test_paths)
         for path, function in functions(failure, tree)[:1]:

@@ -32,6 +32,7 @@ from maestro.model import Failure, Strategy
 
 LONGEST = 60.0  # seconds that a wait may become
 SHORT = 0.1  # seconds; a wait of that length promises no speed
+OTHER_CAUSES = frozenset({"order", "listing", "hashing", "leftover", "clock"})  # verdicts: no wait mends these
 _TIMED_OUT = re.compile(r"(?i)timed?_?out")
 _FACTORS = (2.0, 4.0, 10.0)
 _CLOCKS = frozenset({"time", "monotonic", "perf_counter", "process_time", "now", "utcnow", "timeit", "default_timer"})
@@ -78,9 +79,7 @@ class ShortWait:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield one proposal, ten times the wait, for a test that fails at an assertion or by running out of time."""
         tree = SourceTree(project.root, project.test_paths)
-        if failure.diagnosis.get("verdict") in ("order", "listing", "clock") or not (
-            is_assertion(failure.facts) or _timed_out(failure)
-        ):
+        if failure.diagnosis.get("verdict") in OTHER_CAUSES or not (is_assertion(failure.facts) or _timed_out(failure)):
             return
         for path, function in functions(failure, tree)[:1]:
             module, line = parse(tree.text(path) or ""), failing_line(failure, path, function)
