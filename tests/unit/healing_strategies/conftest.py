@@ -58,6 +58,21 @@ INDEX: dict[str, list[tuple[str, str]]] = {
     "squatter": [("1.0", "2024-01-01")],
     "wheeled": [("1.0", "2024-01-01")],
     "newcomer": [("0.9", "2024-01-01"), ("1.0", "2025-06-01")],
+    "frame": [("0.9", "2019-01-01"), ("1.5", "2021-06-01"), ("3.0", "2025-03-01")],
+    "base": [
+        ("0.8", "2018-12-01"),
+        ("1.4", "2021-05-01"),
+        ("1.5", "2022-03-01"),
+        ("2.0", "2023-03-01"),
+        ("3.0", "2025-02-01"),
+    ],
+    "helper": [("2.0", "2020-05-01"), ("2.9", "2025-02-01")],
+    "dead": [("0.9", "2012-01-01"), ("1.0", "2013-01-01")],
+    "stale": [("1.0", "2014-01-01"), ("2.0", "2024-06-01")],
+    "pytest-cov": [("7.0", "2025-01-01")],
+    "pytest-mock": [("3.14", "2025-01-01")],
+    "pytest-tornado": [("0.8", "2020-01-01")],
+    "sphinx": [("8.0", "2024-07-01")],
 }
 
 PYTHONS = {"modern": ">=3.11"}
@@ -66,10 +81,21 @@ WHEELS = {
     "arrays-1.0": ["cp38-cp38-manylinux1_x86_64"],
     "arrays-1.5": ["cp38-cp38-manylinux1_x86_64", "cp312-cp312-manylinux1_x86_64"],
     "arrays-2.0": ["cp312-cp312-manylinux1_x86_64"],
+    **{f"frame-{v}": ["py3-none-any"] for v in ("0.9", "1.5", "3.0")},
+    "dead-0.9": ["py2-none-any"],
+    "dead-1.0": ["cp27-cp27m-manylinux1_x86_64"],
+    "stale-1.0": ["cp27-cp27m-manylinux1_x86_64"],
+    "stale-2.0": ["py3-none-any"],
 }
 
 
 MODULES = {"squatter": "something_else"}
+# What each release requires, as its wheel says; that of frame 0.9 stands where only its whole wheel shows it.
+NEEDS = {
+    "frame-0.9": ["helper"],
+    "frame-1.5": ["Base>=1", "helper>=2", "pytest>=5", "gadgets ; extra == 'fast'"],
+    "frame-3.0": ["base>=3"],
+}
 
 
 class _Index(BaseHTTPRequestHandler):
@@ -100,8 +126,15 @@ class _Index(BaseHTTPRequestHandler):
         name, _, rest = filename.partition("-")
         module, held = MODULES.get(name, name), io.BytesIO()
         if filename.endswith(".whl"):
+            release = "-".join(filename.split("-")[:2])
+            said = "".join(f"Requires-Dist: {line}\n" for line in NEEDS.get(release, ()))
+            padding, metadata = (
+                ("padding.txt", "x" * 400_000),
+                (f"{release}.dist-info/METADATA", f"Name: {name}\n{said}"),
+            )
             with zipfile.ZipFile(held, "w") as wheel:
-                wheel.writestr("padding.dist-info/RECORD", "x" * 400_000)
+                for entry in (metadata, padding) if release == "frame-0.9" else (padding, metadata):
+                    wheel.writestr(*entry)
                 wheel.writestr(f"{module}/__init__.py", "")
         else:
             with tarfile.open(fileobj=held, mode="w:gz") as sdist:

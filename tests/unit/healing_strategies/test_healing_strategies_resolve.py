@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from maestro.healing.base import Project
-from maestro.healing.strategies.resolve import resolved
+from maestro.healing.strategies.resolve import resolved, together
 from maestro.model import EnvironmentFacts, EnvironmentSpec
 from packaging.requirements import Requirement
 
@@ -48,3 +48,25 @@ def test_another_interpreter_than_the_running_one_may_be_asked_for(project: Proj
 
 def test_where_nothing_fits_only_the_wish_is_stated(project: Project) -> None:
     assert [str(line) for line in resolved(project, (3, 12), [Requirement("base<1")])] == ["base<1"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (("base", "frame", "other"), ("base", "frame", "other")),
+        (("frame", "lost", "other"), ("frame", "other")),  # it needs what the index does not have
+        (("old", "other"), ("other",)),  # it contradicts a pin
+        (("lost", "nowhere", "old"), ()),
+        (("base", "lost", "nowhere", "other", "frame>=9", "old", "frame"), ("base", "other", "frame")),
+        (("pair<2", "pair>=2", "other"), ("pair<2", "other")),  # of two that exclude each other the first stays
+    ],
+)
+def test_a_set_is_resolved_without_those_that_keep_it_from_it(
+    project: Project, lines: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
+    wheels = project.root / "wheels"
+    wheel(wheels, "lost", "1.0", "nowhere>=1")
+    wheel(wheels, "old", "1.0", "base<2")
+    wheel(wheels, "pair", "1.0")
+    wheel(wheels, "pair", "2.0")
+    assert together(project, (3, 12), lines) == kept

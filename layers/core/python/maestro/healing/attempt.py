@@ -18,6 +18,7 @@ class Policy:
     flaky: frozenset[str] = frozenset()
     rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
     history: tuple[Failure, ...] = ()  # the failures that those patches were made for
+    workaround: bool = False  # whether one of those patches is one, so that no repair that contains it is less
     said: feedback.Record = field(default_factory=dict)  # what people said of earlier repairs
 
 

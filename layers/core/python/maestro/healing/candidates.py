@@ -18,7 +18,7 @@ from maestro.model import Candidate, Failure, MaestroError, Strategy
 
 _LOG = logging.getLogger(__name__)
 _MAX_PATCH = 2_000_000  # characters; a larger change is no small candidate
-_PINS = 5  # workarounds tried where nothing adapts
+_PINS = 6  # workarounds tried where nothing adapts
 _PINS_KEPT = 3  # those tried beside adaptations
 _PINS_BESIDE_SURE = 2  # those tried beside an adaptation that is nearly sure to help
 _SURE = 0.85  # prior from which an adaptation is that

@@ -315,6 +315,7 @@ def repair_of(  # noqa: PLR0917 - as judge
     policy: Policy,
 ) -> Repair:
     """Make the repair of a candidate that passed its gates for the tests in ``green``."""
+    workaround = candidate.workaround or policy.workaround
     reached = [t for t in failure.tests if t in green or any(name.startswith(f"{t}::") for name in green)]
     observed = confidence.Observed(
         repeats=len(trial.repeats),
@@ -322,7 +323,7 @@ def repair_of(  # noqa: PLR0917 - as judge
         lines=size(candidate.patch),
         prior=candidate.prior,
         touches_product=candidate.touches_product,
-        workaround=candidate.workaround,
+        workaround=workaround,
         killed=sum(mutant.killed for mutant in trial.mutants),
         survived=sum(not mutant.killed for mutant in trial.mutants),
         fixed=len(reached) / max(len(failure.tests), 1),
@@ -352,7 +353,7 @@ def repair_of(  # noqa: PLR0917 - as judge
         patch=candidate.patch,
         proof=dict(gates),
         rounds=(*policy.rounds, candidate.summary),
-        workaround=candidate.workaround,
+        workaround=workaround,
         generator=candidate.generator,
         pattern=feedback.pattern(failure),
     )

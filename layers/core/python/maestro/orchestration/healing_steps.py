@@ -19,6 +19,7 @@ from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.experiments import stress
 from maestro.healing.feedback import pattern, weighed
 from maestro.healing.judge import Judgement, judge
+from maestro.healing.resorts import delivered, ends
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -61,9 +62,9 @@ class Memory:
     """What a heal remembers between rounds.
 
     ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
-    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``results`` those
-    of the suite with them (empty: the pass's own). ``best`` is the best repair so far that passed every gate, though
-    it may leave some of the tests failing.
+    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``workaround``
+    whether one of them is; ``results`` those of the suite with them (empty: the pass's own). ``best`` is the best
+    repair so far that passed every gate, though it may leave some of the tests failing.
     """
 
     first: Failure
@@ -72,6 +73,7 @@ class Memory:
     patches: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     history: tuple[Failure, ...] = ()
+    workaround: bool = False
     results: tuple[CaseResult, ...] = ()
     best: Repair | None = None
     notes: tuple[str, ...] = ()  # what generators said when they had nothing to propose
@@ -218,17 +220,20 @@ class HealingSteps:
             )
         rejected = [*refused, *verdict.rejected]
         self.blobs.put(_round_key(key, memory.round) + "/rejected.json", dump_json(rejected, list[str]))
-        best = verdict.repair or memory.best
-        if verdict.repair is not None:
-            best = replace(verdict.repair, id=repair_id(run.id, verdict.repair.id), failures=(memory.first.id,))
+        fresh = verdict.repair
+        if fresh is not None:
+            fresh = replace(fresh, id=repair_id(run.id, fresh.id), failures=(memory.first.id,))
+        best = delivered(memory.best, fresh)
         more = memory.round < config.healing.max_attempts and not self._over(run, state["pass"])
+        more = more and not ends(verdict, best)
         if verdict.verdict == "progressed" and more and not run.cancel_requested:
             self._remember(key, self._further(memory, verdict, candidates, answers, best))
             return _judged(state, "progressed", memory.round + 1)
         self._remember(key, replace(memory, best=best))
         if best is not None:
             self._show(run, memory.first, f"proven: {best.summary}")
-            return _judged(state, "healed" if verdict.verdict == "healed" else "partly", memory.round)
+            healed = verdict.verdict == "healed" and best is fresh
+            return _judged(state, "healed" if healed else "partly", memory.round)
         why = _unhealed(memory, len(candidates), rejected)
         told = replace(memory.first, diagnosis={**memory.first.diagnosis, "unhealed": why})
         self.runs.put_failures(run.tenant, run.id, state["pass"], [told])
@@ -280,6 +285,7 @@ class HealingSteps:
             patches=(*memory.patches, winner.patch),
             kept=(*memory.kept, winner.summary),
             history=(*memory.history, memory.failure),
+            workaround=memory.workaround or winner.workaround,
             results=trial.suite if trial is not None else (),
             best=best,
         )
@@ -301,6 +307,7 @@ class HealingSteps:
             flaky=frozenset(case.id for case in read_verdict(self.blobs, run.tenant, run.id, pass_no).flaky),
             rounds=memory.kept,
             history=memory.history,
+            workaround=memory.workaround,
             said=self._said(run, memory.failure),
         )
 

@@ -6,11 +6,16 @@ from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
 
+from maestro.healing.strategies.environment import stated_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import own_release
+from maestro.healing.strategies.names import canonical
 
 _CHANGES = re.compile(r"(?i)(change|history|news|release)")
+# What runs the tests, and what that needs: of a time before the interpreter's none of it knows the interpreter.
+_TOOLS = frozenset({"pluggy", "iniconfig", "packaging", "attrs", "pygments", "tomli", "exceptiongroup", "coverage",
+                    "setuptools", "wheel", "pip", "typing-extensions"})  # fmt: skip
 _DAY = re.compile(r"\b(20\d\d)[-/.](\d\d?)[-/.](\d\d?)\b")
 
 
@@ -90,6 +95,40 @@ def ready(known: Sequence[Release], python: tuple[int, int]) -> list[Release]:
     """
     compiled = any(interpreter.startswith("cp") for r in known for interpreter, _ in r.wheels)
     return [r for r in known if r.takes(python) and r.built_for(python) and (r.wheels or not compiled)]
+
+
+def installed_version(evidence: Evidence, distribution: str, known: Sequence[Release]) -> Version | None:
+    """Return the version at hand; for what an earlier round has added, the newest that its line allows."""
+    version = parsed(evidence.installed(distribution))
+    if version is not None:
+        return version
+    captured = {canonical(name): number for name, number in evidence.facts.versions.items()}
+    if captured.get(distribution):
+        return parsed(captured[distribution])
+    stated = stated_lines(evidence.project).get(canonical(distribution))
+    if stated is None:
+        return None
+    fitting = [r.version for r in known if r.takes(evidence.python) and stated.specifier.contains(str(r.version))]
+    return max(fitting, default=None)
+
+
+def is_tool(distribution: str) -> bool:
+    """Whether a distribution runs the tests, or is needed by what does."""
+    return canonical(distribution) in _TOOLS or canonical(distribution).startswith("pytest")
+
+
+def runs_below(distribution: str, known: Sequence[Release], bound: Version, python: tuple[int, int]) -> bool:
+    """Whether what ``<bound`` installs can run on an interpreter, as far as the index tells.
+
+    It comes ready for it; and a tool is not older than the interpreter: none of before its first day knows it.
+    """
+    left = [r for r in known if r.version < bound and r.takes(python)]
+    if not left or left[-1] not in ready(known, python):
+        return False
+    if not is_tool(distribution):
+        return True
+    current = [r.version for r in known if r.uploaded and r.uploaded <= born(python) and r.takes(python)]
+    return left[-1].version >= max(current, default=left[-1].version)
 
 
 def next_bound(known: Sequence[Release], version: Version) -> Version:

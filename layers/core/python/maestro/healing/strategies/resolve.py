@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import uv
@@ -13,6 +15,8 @@ from maestro.healing.base import Project
 from maestro.healing.strategies.names import canonical
 
 _SECONDS = 60
+_QUESTIONS = 24  # answers of uv that finding the culprits of a set may take, of about 0.2 s each
+_SEARCH_SECONDS = 20.0
 
 
 def resolved(project: Project, python: tuple[int, int], wanted: Sequence[Requirement]) -> tuple[Requirement, ...]:
@@ -46,13 +50,67 @@ def resolved(project: Project, python: tuple[int, int], wanted: Sequence[Require
     return (*wanted, *changed)
 
 
+def together(project: Project, python: tuple[int, int], lines: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some requirement lines that uv resolves together from wheels, beside the environment's pins.
+
+    All at once, or else all but the culprits, which are found by halving (within a bound of questions and of time:
+    what is not cleared by then is left out). Empty where uv finds an answer for none.
+    """
+    pins = []
+    for line in project.environment.install:
+        try:
+            stated = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if stated.url is None and stated.specifier:
+            pins.append(f"{stated.name}{stated.specifier}" + (f" ; {stated.marker}" if stated.marker else ""))
+    return _together(tuple(lines), tuple(pins), python, tuple(sorted(project.network.items())))
+
+
+@lru_cache(maxsize=64)
+def _together(
+    lines: tuple[str, ...], pins: tuple[str, ...], python: tuple[int, int], network: tuple[tuple[str, str], ...]
+) -> tuple[str, ...]:
+    """Remember the answer: every failure that lacks one of a set asks for the same."""
+    until = time.monotonic() + _SEARCH_SECONDS
+
+    def fits(some: Sequence[str]) -> bool:
+        return time.monotonic() < until and bool(_compile(some, (), python, dict(network), pins))
+
+    return tuple(cleared(lines, fits))
+
+
+def cleared(lines: Sequence[str], fits: Callable[[Sequence[str]], bool], questions: int = _QUESTIONS) -> list[str]:
+    """Return what is left of ``lines``, in order, when those that keep the others from fitting are taken out.
+
+    ``fits`` is asked at most ``questions`` times; of two lines that only exclude each other the earlier stays.
+    """
+    kept: list[str] = []
+    parts = [list(lines)]
+    while parts and questions:
+        part = parts.pop(0)
+        questions -= 1
+        if fits([*kept, *part]):
+            kept += part
+        elif len(part) > 1:
+            half = len(part) // 2
+            parts[:0] = [part[:half], part[half:]]
+    return kept
+
+
 def _compile(
-    lines: Sequence[str], preferred: Sequence[str], python: tuple[int, int], network: Mapping[str, str]
+    lines: Sequence[str],
+    preferred: Sequence[str],
+    python: tuple[int, int],
+    network: Mapping[str, str],
+    constraints: Sequence[str] = (),
 ) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="maestro-resolve-") as folder:
         source, target = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
         source.write_text("".join(f"{line}\n" for line in lines))
         target.write_text("".join(f"{line}\n" for line in preferred))
+        limits = Path(folder, "constraints.txt")
+        limits.write_text("".join(f"{line}\n" for line in constraints))
         command = [
             uv.find_uv_bin(),
             "pip",
@@ -65,7 +123,7 @@ def _compile(
         ]
         # uv asks some interpreter for the platform; the running one is always there
         command += ["--python", sys.executable, "--python-version", f"{python[0]}.{python[1]}"]
-        command += ["--output-file", str(target), str(source)]
+        command += ["--constraints", str(limits), "--output-file", str(target), str(source)]
         environment = {**network, "HOME": folder, "PATH": "", "UV_PYTHON_DOWNLOADS": "never"}
         environment.setdefault("UV_CACHE_DIR", str(Path(tempfile.gettempdir(), "maestro-uv-cache")))
         try:

@@ -1,20 +1,24 @@
-"""Which modules a distribution really brings: read from the list of files of its newest release, without running it.
+"""Which modules a distribution really brings, and what a release of it needs: read from its files, running nothing.
 
-A wheel is a zip archive: its list of files is at its end, which a range request fetches alone.
+A wheel is a zip archive: its list of files is at its end, which a range request fetches alone; so is its metadata,
+mostly.
 """
 
 import io
 import json
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin
 
 import urllib3
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from maestro.healing.strategies.declarations import metadata_requirements
 from maestro.healing.strategies.index import IndexUnavailableError, file_version, index_url, pool
 from maestro.healing.strategies.names import canonical
 
@@ -38,21 +42,69 @@ def provides(distribution: str, module: str, network: Mapping[str, str]) -> bool
     return any(name == top or name.startswith(f"{top}.") for name in files)
 
 
+def required_by(distribution: str, version: Version, network: Mapping[str, str]) -> tuple[Requirement, ...]:
+    """Return what a release requires, extras apart; empty where no wheel of it tells.
+
+    Raises
+    ------
+    IndexUnavailableError
+        If the index cannot be asked.
+    """
+    return _requirements(canonical(distribution), version, tuple(sorted(network.items())))
+
+
 @lru_cache(maxsize=256)
-def _files(name: str, network: tuple[tuple[str, str], ...]) -> frozenset[str]:
-    """Return the top-level import names of the newest final release."""
+def _requirements(name: str, version: Version, network: tuple[tuple[str, str], ...]) -> tuple[Requirement, ...]:
     settings = dict(network)
+    wheels = [
+        place for listed, file, place, _ in _listed(name, settings) if listed == version and file.endswith(".whl")
+    ]
+    if not wheels:
+        return ()
+    found = []
+    for line in metadata_requirements(_metadata(wheels[0], settings)):
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or "extra" not in str(requirement.marker):
+            found.append(requirement)
+    return tuple(found)
+
+
+def _metadata(place: str, settings: Mapping[str, str]) -> str:
+    body = _get(place, settings, {"Range": f"bytes=-{_TAIL}"})
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".dist-info/METADATA") and entry.header_offset >= 0:  # else it is cut off
+                    with archive.open(entry) as file:
+                        return file.read(_TAIL).decode("utf-8", "replace")
+    except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError, zlib.error):
+        return ""  # no archive, or packed in a way of its own
+    return ""
+
+
+def _listed(name: str, settings: Mapping[str, str]) -> list[tuple[Version, str, str, int]]:
+    """Return (version, file name, URL, bytes) of the files of all final releases, as far as the index says it."""
     url = index_url(name, settings)
     body = _get(url, settings, {"Accept": _ACCEPT})
     try:
         data: Any = json.loads(body)
     except ValueError:
-        return frozenset()  # an index of the old form does not say more than file names
-    found = [
+        return []  # an index of the old form does not say more than file names
+    return [
         (version, str(file["filename"]), urljoin(url, str(file["url"])), int(file.get("size") or 0))
         for file in data.get("files", ())
         if not file.get("yanked") and (version := file_version(str(file["filename"]))) and not version.is_prerelease
     ]
+
+
+@lru_cache(maxsize=256)
+def _files(name: str, network: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    """Return the top-level import names of the newest final release."""
+    settings = dict(network)
+    found = _listed(name, settings)
     if not found:
         return frozenset()
     newest: Version = max(version for version, *_ in found)

@@ -22,7 +22,7 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import excludes_python, supported_pythons
 from maestro.healing.strategies.names import canonical, is_stdlib
-from maestro.healing.strategies.releasing import born, bound_after, parsed, ready, release_date
+from maestro.healing.strategies.releasing import born, bound_after, is_tool, parsed, ready, release_date
 from maestro.model import Failure, Strategy
 
 # The last interpreters before each wave of removals, with the day of their first release.
@@ -35,9 +35,6 @@ _INTERPRETERS = (
 _SETTLED = timedelta(days=365)  # what came out this long after a release still fits it, mostly
 _YOUNG = timedelta(days=365)  # a project younger than this has no other time to go back to
 _LOOKUPS = 8
-# What runs the tests, and what that needs.
-_TOOLS = frozenset({"pluggy", "iniconfig", "packaging", "attrs", "pygments", "tomli", "exceptiongroup", "coverage",
-                    "setuptools", "wheel", "pip", "typing-extensions"})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +144,7 @@ def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requireme
         return None
     exact = next((parsed(s.version) for s in pin.specifier if s.operator == "=="), None)
     extras = f"[{','.join(sorted(pin.extras))}]" if pin.extras else ""
-    day = time.tools if _is_tool(pin.name) else time.day
+    day = time.tools if is_tool(pin.name) else time.day
     # what is older than the first release that comes ready for the interpreter would have to be compiled
     days = [r.uploaded for r in ready(known, time.python) if r.uploaded]
     existed = any(r.uploaded and r.uploaded <= day for r in known)
@@ -159,10 +156,6 @@ def _as_of(pin: Requirement, known: Sequence[Release], time: _Time) -> Requireme
     if exact is not None and (young or release is None or not release.takes(time.python)):
         return Requirement(f"{pin.name}{extras}")  # nothing of it existed then: whatever fits the others
     return pin
-
-
-def _is_tool(name: str) -> bool:
-    return canonical(name) in _TOOLS or canonical(name).startswith("pytest")
 
 
 def _newer(pin: Requirement, bound: Version, known: Sequence[Release]) -> bool:

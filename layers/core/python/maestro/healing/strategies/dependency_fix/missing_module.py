@@ -11,6 +11,7 @@ from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.dependency_fix.naming import Found, find
 from maestro.healing.strategies.dependency_fix.needs import needed
+from maestro.healing.strategies.dependency_fix.possible import choices
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import imported_modules
 from maestro.healing.strategies.names import canonical, is_stdlib
@@ -80,13 +81,16 @@ class MissingModule:
         """Yield a proposal that brings what else is missing along with the module, which saves a round for each."""
         more = list(_companions(evidence, module))
         lines = _with(first.requirement, [*needed(evidence), *(option.requirement for option in more)])
-        if len(lines) > 1:
-            alone = any(not option.declared for option in more)
-            yield Proposal(
-                environment.add(evidence.project, evidence.tree, lines),
-                f"install {', '.join(lines)}: what the project's tests and sources use, and nothing brings",
-                first.prior * 0.9 if alone else min(first.prior + 0.02, 0.95),
-            )
+        if len(lines) < 2:
+            return
+        wanted = canonical(Requirement(first.requirement).name)
+        prior = first.prior * 0.9 if any(not option.declared for option in more) else min(first.prior + 0.02, 0.95)
+        for rank, choice in enumerate(choices(evidence, lines)):
+            if wanted not in choice.names or len(choice.names) < 2:
+                continue
+            what = f"install {', '.join(choice.lines)}: what the project's tests and sources use, and nothing brings"
+            edits = environment.add(evidence.project, evidence.tree, choice.lines)
+            yield Proposal(edits, what + choice.left, prior - 0.01 * rank)
 
 
 def _with(first: str, others: Sequence[str]) -> list[str]:

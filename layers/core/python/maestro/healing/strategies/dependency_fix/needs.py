@@ -16,7 +16,6 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import imported_modules
 from maestro.healing.strategies.names import canonical, is_stdlib
 
-_MOST = 12
 _ASIDE = re.compile(
     r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|samples?)/"
     r"|(?:^|/)(?:setup|noxfile|fabfile|tasks|bootstrap|ez_setup|distribute_setup|versioneer|conf)\.py$"
@@ -27,7 +26,7 @@ _PARAMETERS = re.compile(r"(?m)^[ \t]*(?:async[ \t]+)?def \w+\(([^)]*)\)")
 
 
 def needed(evidence: Evidence) -> list[str]:
-    """Return requirement lines for all that is declared, used and not installed, by name (at most a dozen).
+    """Return requirement lines for all that is declared, used and not installed, by name.
 
     Documentation and build scripts do not count as use: the tests run without what only they import.
     """
@@ -37,7 +36,7 @@ def needed(evidence: Evidence) -> list[str]:
         wanted = stated is not None and stated.url is None and name not in evidence.own_distributions
         if stated is not None and wanted and not (evidence.installed(name) or is_stdlib(name)):
             found[name] = _line(stated)
-    return [found[name] for name in sorted(found)][:_MOST]
+    return [found[name] for name in sorted(found)]
 
 
 def _line(stated: Requirement) -> str:

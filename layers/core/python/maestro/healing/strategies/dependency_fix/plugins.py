@@ -11,6 +11,7 @@ from maestro.healing.strategies import environment
 from maestro.healing.strategies.data import table
 from maestro.healing.strategies.dependency_fix.checkers import succeeded
 from maestro.healing.strategies.dependency_fix.needs import needed
+from maestro.healing.strategies.dependency_fix.possible import choices
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.names import canonical
 from maestro.healing.strategies.resolve import resolved
@@ -44,11 +45,14 @@ class MissingPlugin:
             more = [line for line in needed(evidence) if canonical(Requirement(line).name) not in _names(lines)]
             if more and not bounded:
                 together = sorted([*lines, *more], key=lambda line: canonical(Requirement(line).name))
-                yield Proposal(
-                    environment.add(project, evidence.tree, together),
-                    f"install {', '.join(together)}: what provides {why}, and what else the project asks for and uses",
-                    0.87 if canonical(wanted[0].name) in known else 0.6,
-                )
+                prior = 0.87 if canonical(wanted[0].name) in known else 0.6
+                for rank, choice in enumerate(choices(evidence, together)):
+                    if not _names(lines) < choice.names:
+                        continue
+                    what = f"install {', '.join(choice.lines)}: what provides {why}, and what else the project"
+                    words = f"{what} asks for and uses{choice.left}"
+                    added = environment.add(project, evidence.tree, choice.lines)
+                    yield Proposal(added, words, prior - 0.01 * rank)
             first = canonical(wanted[0].name)
             prior = 0.85 if first in known else 0.65
             workaround = any(evidence.installed(w.name) for w in bounded)

@@ -11,12 +11,22 @@ from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.catalogue import removals
 from maestro.healing.strategies.data import table
+from maestro.healing.strategies.dependency_fix.companions import companions
 from maestro.healing.strategies.environment import stated_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.metadata import stated_requirement
 from maestro.healing.strategies.names import canonical, is_stdlib
-from maestro.healing.strategies.releasing import born, bound_after, next_bound, parsed, ready, release_date
+from maestro.healing.strategies.releasing import (
+    born,
+    bound_after,
+    installed_version,
+    next_bound,
+    parsed,
+    ready,
+    release_date,
+    runs_below,
+)
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
 
@@ -50,7 +60,7 @@ class VersionPin:
                 known = releases(distribution, project.network)
             except IndexUnavailableError:
                 continue
-            installed = _installed(evidence, distribution, known)
+            installed = installed_version(evidence, distribution, known)
             if installed is None:
                 continue
             older = [r for r in known if r.version < installed and r.takes(evidence.python)]
@@ -60,11 +70,26 @@ class VersionPin:
             for rank, (bound, why) in enumerate(bounds):
                 if bound in seen or len(seen) >= _PINS or not _of_its_time(known, bound, when):
                     continue
+                if not runs_below(distribution, known, bound, evidence.python):
+                    continue
                 seen.add(bound)
-                want = Requirement(f"{distribution}<{bound}")
-                changed = resolved(project, evidence.python, [want])
-                edits = environment.replace(project, evidence.tree, changed)
-                yield Proposal(edits, f"pin {', '.join(map(str, changed))}: {why}", 0.45 - 0.05 * rank, workaround=True)
+                want, prior = Requirement(f"{distribution}<{bound}"), 0.45 - 0.05 * rank
+                yield _pinned(evidence, [want], why, prior)
+                left = max((r for r in known if r.version < bound and r.takes(evidence.python)), key=_version)
+                beside = companions(evidence, distribution, left)
+                if beside:
+                    words = f"{why}, with what {distribution} {left.version} was made for"
+                    yield _pinned(evidence, [want, *beside], words, prior - (0.01 if len(seen) == 1 else 0.06))
+
+
+def _pinned(evidence: Evidence, wanted: Sequence[Requirement], why: str, prior: float) -> Proposal:
+    changed = resolved(evidence.project, evidence.python, wanted)
+    edits = environment.replace(evidence.project, evidence.tree, changed)
+    return Proposal(edits, f"pin {', '.join(map(str, changed))}: {why}", prior, workaround=True)
+
+
+def _version(release: Release) -> Version:
+    return release.version
 
 
 class FamilyPin:
@@ -94,8 +119,9 @@ class FamilyPin:
                 except IndexUnavailableError:
                     return
                 bound = bound_after(known, when + timedelta(days=days))
-                installed = _installed(evidence, name, known)
-                if bound is not None and installed is not None and bound <= installed:
+                installed = installed_version(evidence, name, known)
+                held = bound is not None and installed is not None and bound <= installed
+                if held and bound is not None and runs_below(name, known, bound, evidence.python):
                     wanted.append(Requirement(f"{name}<{bound}"))
             if len(wanted) > 1:
                 edits = environment.replace(project, evidence.tree, resolved(project, evidence.python, wanted))
@@ -138,21 +164,6 @@ def suspects(evidence: Evidence) -> list[str]:
     never = _NEVER - {"setuptools"} if facts.exception.endswith("Warning") else _NEVER
     found = [*blamed, *(name for name in found if name not in tools)]
     return [name for name in dict.fromkeys(found) if name not in never and name not in own]
-
-
-def _installed(evidence: Evidence, distribution: str, known: Sequence[Release]) -> Version | None:
-    """Return the version at hand; for what an earlier round has added, the newest that its line allows."""
-    version = parsed(evidence.installed(distribution))
-    if version is not None:
-        return version
-    captured = {canonical(name): number for name, number in evidence.facts.versions.items()}
-    if captured.get(distribution):
-        return parsed(captured[distribution])
-    stated = stated_lines(evidence.project).get(canonical(distribution))
-    if stated is None:
-        return None
-    fitting = [r.version for r in known if r.takes(evidence.python) and stated.specifier.contains(str(r.version))]
-    return max(fitting, default=None)
 
 
 def _bounds(
@@ -235,7 +246,7 @@ def _tool_of_plugin(evidence: Evidence) -> Iterator[Proposal]:
         plugins, tools = (releases(name, evidence.project.network) for name in (plugin, "pytest"))
     except IndexUnavailableError:
         return
-    version, tool = _installed(evidence, plugin, plugins), _installed(evidence, "pytest", tools)
+    version, tool = installed_version(evidence, plugin, plugins), installed_version(evidence, "pytest", tools)
     made = next((r.uploaded for r in plugins if r.version == version), None)
     if made is None or tool is None:
         return
@@ -257,7 +268,7 @@ def _upgrades(evidence: Evidence) -> Iterator[Proposal]:
         known = releases(distribution, evidence.project.network)
     except IndexUnavailableError:
         return
-    installed = _installed(evidence, distribution, known)
+    installed = installed_version(evidence, distribution, known)
     fitting = [r for r in known if r.takes(evidence.python)]
     if installed is None or not fitting or fitting[-1].version <= installed:
         return

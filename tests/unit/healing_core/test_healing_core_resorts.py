@@ -1,0 +1,102 @@
+"""A last resort does not swallow what an earlier round earned."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from healing_core_trees import candidate, failure, two_trees
+from maestro.healing import judge
+from maestro.healing.attempt import Policy
+from maestro.healing.judge import Judgement
+from maestro.healing.resorts import BY_THEMSELVES, delivered, ends
+from maestro.model import (
+    CaseResult,
+    Facts,
+    MutantResult,
+    Mutation,
+    Outcome,
+    Phase,
+    Repair,
+    RepairStatus,
+    Strategy,
+    Tier,
+    Trial,
+    TrialStatus,
+)
+
+A = "tests/test_x.py::test_a"
+
+
+def repair(generator: str, tier: Tier = Tier.REVIEW) -> Repair:
+    return Repair(
+        id=generator,
+        failures=("f",),
+        strategy=Strategy.DEPENDENCY_FIX,
+        status=RepairStatus.ACCEPTED,
+        tier=tier,
+        confidence=0.8,
+        summary="s",
+        tests_fixed=(A,),
+        files=("maestro.yaml",),
+        patch="",
+        generator=generator,
+    )
+
+
+SMALL, NEXT, DATED, OLDER = map(repair, ("missing_module", "catalogue_rename", "dated_environment", "newer_python"))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "fresh", "expected"),
+    [
+        (None, None, None),
+        (SMALL, None, SMALL),
+        (None, DATED, DATED),
+        (SMALL, NEXT, NEXT),  # it contains the earlier one, and a person would take both
+        (SMALL, DATED, SMALL),
+        (SMALL, OLDER, SMALL),
+        (DATED, NEXT, NEXT),
+        (DATED, OLDER, OLDER),
+        (repair("missing_module", Tier.REPORT), DATED, DATED),  # nothing would come of waiting
+    ],
+)
+def test_what_was_earned_before_a_last_resort_is_delivered_by_itself(
+    earlier: Repair | None, fresh: Repair | None, expected: Repair | None
+) -> None:
+    assert delivered(earlier, fresh) is expected
+
+
+@pytest.mark.parametrize("generator", sorted(BY_THEMSELVES))
+def test_nothing_is_built_on_a_last_resort_where_there_is_something_to_deliver(generator: str) -> None:
+    step = Judgement("progressed", dataclasses.replace(candidate(), generator=generator))
+    assert ends(step, SMALL)
+    assert not ends(step, None)  # a step that earned nothing may lead to something
+    assert not ends(Judgement("progressed", dataclasses.replace(candidate(), generator="missing_module")), SMALL)
+    assert not ends(Judgement("exhausted"), SMALL)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_repair_that_contains_a_workaround_is_one(tmp_path: Path, *, kept: bool) -> None:
+    # given an adaptation that heals, after a round whose change was a pin
+    before, after = two_trees(
+        tmp_path,
+        {"tests/test_x.py": "import collections\n\n\ndef test_a():\n    assert isinstance({}, collections.Mapping)\n"},
+        {
+            "tests/test_x.py": "import collections.abc\n\n\ndef test_a():\n"
+            "    assert isinstance({}, collections.abc.Mapping)\n"
+        },
+    )
+    broken = failure((A,), exception="AttributeError", attributes={"owner": "collections", "name": "Mapping"})
+    red = CaseResult(A, Outcome.FAILED, 0.01, message="boom", facts=Facts(Phase.CALL, "AttributeError", "boom"))
+    green = CaseResult(A, Outcome.PASSED, 0.01)
+    killed = Mutation((MutantResult("x.py", 1, "x", killed=True, seconds=0.1, checked=True),), healed=1)
+    trial = Trial("c1", TrialStatus.RAN, target=(green,), repeats=((green,), (green,)), suite=(green,), mutation=killed)
+
+    result = judge.judge(
+        broken, [candidate()], [trial], [red], before, lambda _: after, Policy(workaround=kept, rounds=("a pin",))
+    )
+
+    # then it is a workaround as well: a person decides whether to live with the pin
+    assert result.repair is not None
+    assert result.repair.workaround is kept
+    assert not (kept and result.repair.tier is Tier.APPLIED)
