@@ -59,3 +59,30 @@ def test_no_text_upsets_a_reader(text: str) -> None:
         declarations.installed_by_commands,
     ):
         assert all(isinstance(line, str) for line in reader(text))
+
+
+SETUP = """\
+from setuptools import setup
+
+setup(
+    name="demo",
+    extras_require={
+        ":python_version == '2.7'": ["futures"],
+        "loop:python_version == '2.7'": ["trollius"],
+        "testing": ["pytest"],
+        "testing:python_version == '3.4'": ["pytest_asyncio < 0.6"],
+        "testing:python_version >= '3.5'": ["pytest_asyncio"],
+    },
+    entry_points={"a:b": ["run"]},
+)
+"""
+
+
+def test_an_extra_under_a_condition_is_for_the_pythons_that_it_names(tmp_path: Path) -> None:
+    # given the way in which setuptools wrote it before markers, and an environment of tox for one Python alone
+    (tmp_path / "setup.py").write_text(SETUP)
+    (tmp_path / "tox.ini").write_text("[testenv]\ndeps = mock\n[testenv:py34]\ndeps = mock<2\n")
+    everything = ["futures", "mock", "mock<2", "pytest", "pytest_asyncio", "pytest_asyncio<0.6", "run", "trollius"]
+    assert names(tmp_path) == everything
+    assert names(tmp_path, (3, 12)) == ["mock", "pytest", "pytest_asyncio", "run"]
+    assert names(tmp_path, (3, 4)) == ["mock", "mock<2", "pytest", "pytest_asyncio<0.6", "run"]

@@ -11,10 +11,11 @@ from maestro.healing.strategies.dependency_fix.companions import companions
 from maestro.healing.strategies.dependency_fix.possible import choices
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import releases
-from maestro.healing.strategies.releasing import runs_below
+from maestro.healing.strategies.releasing import runs
 from maestro.healing.strategies.resolve import cleared
 from maestro.healing.strategies.wheels import required_by
 from maestro.model import Failure, Frame, Strategy
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 Fail = Callable[..., Failure]
@@ -68,6 +69,19 @@ def test_what_is_dead_on_this_python_is_left_out_and_said(bench: Bench, fail: Fa
     bench.apply(together)
     assert installs(bench) == ["pytest", "gadgets", "stale", "widgets"]
     assert together.summary.endswith("; left out: dead (no release is ready for Python 3.12)")
+
+
+def test_what_is_declared_for_another_python_alone_is_no_part_of_a_set(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "requirements-test.txt": "widgets\ngadgets\nwhatever; python_version < '3'\n",
+            "tests/test_demo.py": "import widgets\nimport gadgets\n",
+            "demo.py": "try:\n    import whatever\nexcept ImportError:\n    whatever = None\n",
+        }
+    )
+    failure = fail("ModuleNotFoundError", "No module named 'widgets'", attributes={"module": "widgets"})
+    bench.apply(next(c for c in bench.propose(failure, strategies=DEPENDENCY) if "gadgets" in c.summary))
+    assert installs(bench) == ["pytest", "gadgets", "widgets"]
 
 
 def test_on_its_own_python_nothing_is_dead(bench: Bench, fail: Fail) -> None:
@@ -153,7 +167,7 @@ def test_what_a_wheel_requires_is_read_from_its_end(index: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bound", "python", "runs"),
+    ("name", "bound", "python", "can"),
     [
         ("pytest", "6.2", (3, 12), False),  # older than Python 3.12
         ("pytest", "8.4", (3, 12), True),  # what was current when Python 3.12 came out
@@ -167,10 +181,10 @@ def test_what_a_wheel_requires_is_read_from_its_end(index: str) -> None:
     ],
 )
 def test_only_what_runs_on_this_python_is_pinned(
-    index: str, name: str, bound: str, python: tuple[int, int], *, runs: bool
+    index: str, name: str, bound: str, python: tuple[int, int], *, can: bool
 ) -> None:
     known = releases(name, {"UV_DEFAULT_INDEX": index})
-    assert runs_below(name, known, Version(bound), python) is runs
+    assert runs(name, known, SpecifierSet(f"<{bound}"), python) is can
 
 
 def test_a_tool_is_not_pinned_to_before_the_interpreter(bench: Bench, fail: Fail) -> None:
@@ -183,3 +197,16 @@ def test_a_tool_is_not_pinned_to_before_the_interpreter(bench: Bench, fail: Fail
 
     # then the pytest of its own time (<6.1.2) is not proposed; what 8.4.2 followed was current when Python 3.12 came
     assert pins == ["pin pytest<9.2", "pin pytest<8.4.2"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "pins"), [("pytest<6", []), ("pytest<9", ["pin pytest<9: the range that the project itself declares"])]
+)
+def test_a_declared_range_that_no_release_for_this_python_meets_is_no_pin(
+    bench: Bench, fail: Fail, declared: str, pins: list[str]
+) -> None:
+    pinned(bench, "pytest==9.2.0")
+    bench.write({"test-requirements.txt": f"{declared}\n"})
+    frames = (Frame("/x/site-packages/_pytest/core.py", 9, "load", in_project=False, distribution="pytest"),)
+    candidates = bench.propose(fail("ValueError", "unknown", frames=frames), strategies=DEPENDENCY)
+    assert [c.summary for c in candidates if "declares" in c.summary] == pins

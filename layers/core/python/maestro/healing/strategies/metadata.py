@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -48,12 +48,12 @@ def requirements(tree: SourceTree, python: tuple[int, int] | None = None) -> Ite
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if python is None or requirement.marker is None or _applies(requirement.marker, python):
+        if python is None or requirement.marker is None or applies(requirement.marker, python):
             yield requirement
 
 
-def _applies(marker: Marker, python: tuple[int, int]) -> bool:
-    """Whether a marker holds for this Python, with any of the extras that it names."""
+def applies(marker: Marker, python: tuple[int, int]) -> bool:
+    """Whether a marker holds for a Python, with any of the extras that it names."""
     version = f"{python[0]}.{python[1]}"
     base = {"python_version": version, "python_full_version": version + ".0"}
     return any(marker.evaluate({**base, "extra": extra}) for extra in ("", *_EXTRA.findall(str(marker))))
@@ -102,6 +102,9 @@ def _ini_lines(text: str, python: tuple[int, int] | None) -> Iterator[str]:
     except configparser.Error:
         return
     for section in parser.sections():
+        wanted = re.findall(r"py(\d)(\d+)", section.partition(":")[2])  # "[testenv:py34]"
+        if python is not None and wanted and (str(python[0]), str(python[1])) not in wanted:
+            continue
         for option, value in parser.items(section):
             whole = section == "options.extras_require"
             if whole or option in ("deps", "install_requires", "tests_require", "requires", "requires-dist"):
@@ -119,16 +122,30 @@ def _setup_strings(text: str) -> Iterator[str]:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return
-    other = _word_lists(module)
+    other, conditions = _word_lists(module), _conditions(module)
     for node in ast.walk(module):
         if node in other:
             continue
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             for item in node.elts:
                 if isinstance(item, ast.Constant) and isinstance(item.value, str) and "::" not in item.value:
-                    yield item.value
+                    yield item.value + conditions.get(node, "")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(_RANGE_LINES, node.value):
             yield from node.value.splitlines()
+
+
+def _conditions(module: ast.Module) -> dict[ast.AST, str]:
+    """Return the markers of lists that are an extra under a condition: ``{"test:python_version<'3'": [...]}``."""
+    found: dict[ast.AST, str] = {}
+    for node in ast.walk(module):
+        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and ":" in key.value:
+                condition = key.value.partition(":")[2]
+                try:
+                    found[value] = f" ; {Marker(condition)}"
+                except InvalidMarker:
+                    continue  # a dictionary of something else
+    return found
 
 
 def _word_lists(module: ast.Module) -> set[ast.AST]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from maestro.healing.strategies.environment import stated_lines
@@ -117,12 +118,12 @@ def is_tool(distribution: str) -> bool:
     return canonical(distribution) in _TOOLS or canonical(distribution).startswith("pytest")
 
 
-def runs_below(distribution: str, known: Sequence[Release], bound: Version, python: tuple[int, int]) -> bool:
-    """Whether what ``<bound`` installs can run on an interpreter, as far as the index tells.
+def runs(distribution: str, known: Sequence[Release], wanted: SpecifierSet, python: tuple[int, int]) -> bool:
+    """Whether what a range installs can run on an interpreter, as far as the index tells.
 
     It comes ready for it; and a tool is not older than the interpreter: none of before its first day knows it.
     """
-    left = [r for r in known if r.version < bound and r.takes(python)]
+    left = [r for r in known if wanted.contains(str(r.version)) and r.takes(python)]
     if not left or left[-1] not in ready(known, python):
         return False
     if not is_tool(distribution):

@@ -14,6 +14,7 @@ from maestro.healing.strategies.dependency_fix.checkers import ADDED, INI, succe
 from maestro.healing.strategies.dependency_fix.naming import declared_as, tabled
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import imported_modules
+from maestro.healing.strategies.metadata import applies
 from maestro.healing.strategies.names import canonical, is_stdlib
 
 _ASIDE = re.compile(
@@ -34,6 +35,8 @@ def needed(evidence: Evidence) -> list[str]:
     for name in (*_imported(evidence), *_plugins(evidence)):
         stated = evidence.declared.get(name)
         wanted = stated is not None and stated.url is None and name not in evidence.own_distributions
+        if stated is not None and stated.marker is not None and not applies(stated.marker, evidence.python):
+            continue  # for another Python alone
         if stated is not None and wanted and not (evidence.installed(name) or is_stdlib(name)):
             found[name] = _line(stated)
     return [found[name] for name in sorted(found)]

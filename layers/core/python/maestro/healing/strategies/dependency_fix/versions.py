@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from maestro.healing.base import Project, Proposal
@@ -25,7 +26,7 @@ from maestro.healing.strategies.releasing import (
     parsed,
     ready,
     release_date,
-    runs_below,
+    runs,
 )
 from maestro.healing.strategies.resolve import resolved
 from maestro.model import Failure, Strategy
@@ -70,7 +71,7 @@ class VersionPin:
             for rank, (bound, why) in enumerate(bounds):
                 if bound in seen or len(seen) >= _PINS or not _of_its_time(known, bound, when):
                     continue
-                if not runs_below(distribution, known, bound, evidence.python):
+                if not runs(distribution, known, SpecifierSet(f"<{bound}"), evidence.python):
                     continue
                 seen.add(bound)
                 want, prior = Requirement(f"{distribution}<{bound}"), 0.45 - 0.05 * rank
@@ -121,7 +122,7 @@ class FamilyPin:
                 bound = bound_after(known, when + timedelta(days=days))
                 installed = installed_version(evidence, name, known)
                 held = bound is not None and installed is not None and bound <= installed
-                if held and bound is not None and runs_below(name, known, bound, evidence.python):
+                if held and bound is not None and runs(name, known, SpecifierSet(f"<{bound}"), evidence.python):
                     wanted.append(Requirement(f"{name}<{bound}"))
             if len(wanted) > 1:
                 edits = environment.replace(project, evidence.tree, resolved(project, evidence.python, wanted))
@@ -229,12 +230,21 @@ def _as_declared(evidence: Evidence, blamed: Sequence[str]) -> Iterator[Proposal
         and (stated.marker is None or "extra" in str(stated.marker))
         and not any(s.operator in ("==", "===") for s in stated.specifier)
         and not stated.specifier.contains(version, prereleases=True)
+        and _runs(evidence, stated)
     ]
     if any(canonical(want.name) in blamed for want in broken):
         changed = resolved(evidence.project, evidence.python, broken)
         edits = environment.replace(evidence.project, evidence.tree, changed)
         lines = ", ".join(map(str, changed))
         yield Proposal(edits, f"pin {lines}: the range that the project itself declares", 0.55, workaround=True)
+
+
+def _runs(evidence: Evidence, stated: Requirement) -> bool:
+    try:
+        known = releases(stated.name, evidence.project.network)
+    except IndexUnavailableError:
+        return True
+    return runs(stated.name, known, stated.specifier, evidence.python)
 
 
 def _tool_of_plugin(evidence: Evidence) -> Iterator[Proposal]:
