@@ -67,6 +67,7 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         ("3.0", "2025-02-01"),
     ],
     "helper": [("2.0", "2020-05-01"), ("2.9", "2025-02-01")],
+    "closed": [("1.0", "2018-01-01"), ("2.0", "2025-01-01")],
     "dead": [("0.9", "2012-01-01"), ("1.0", "2013-01-01")],
     "stale": [("1.0", "2014-01-01"), ("2.0", "2024-06-01")],
     "pytest-cov": [("7.0", "2025-01-01")],
@@ -82,6 +83,8 @@ WHEELS = {
     "arrays-1.5": ["cp38-cp38-manylinux1_x86_64", "cp312-cp312-manylinux1_x86_64"],
     "arrays-2.0": ["cp312-cp312-manylinux1_x86_64"],
     **{f"frame-{v}": ["py3-none-any"] for v in ("0.9", "1.5", "3.0")},
+    "closed-1.0": ["cp38-cp38-manylinux1_x86_64"],
+    "closed-2.0": ["cp312-cp312-manylinux1_x86_64"],
     "dead-0.9": ["py2-none-any"],
     "dead-1.0": ["cp27-cp27m-manylinux1_x86_64"],
     "stale-1.0": ["cp27-cp27m-manylinux1_x86_64"],
@@ -117,7 +120,10 @@ class _Index(BaseHTTPRequestHandler):
                 "requires-python": PYTHONS.get(name, ""),
             }
             for v, day in releases or ()
-            for end in (f"{v}.tar.gz", *(f"{v}-{tag}.whl" for tag in WHEELS.get(f"{name}-{v}", ())))
+            for end in (
+                *([] if name == "closed" else [f"{v}.tar.gz"]),
+                *(f"{v}-{tag}.whl" for tag in WHEELS.get(f"{name}-{v}", ())),
+            )
         ]
         self.wfile.write(json.dumps({"name": name, "files": files, "meta": {"api-version": "1.1"}}).encode())
 

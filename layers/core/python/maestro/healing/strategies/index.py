@@ -42,6 +42,7 @@ class Release:
     uploaded: datetime | None
     requires_python: str
     wheels: frozenset[tuple[str, str]] = frozenset()  # interpreter and ABI of each: ("py3", "none"), ("cp39", "abi3")
+    source: bool = True  # whether it comes as a source distribution as well
 
     def takes(self, python: tuple[int, int]) -> bool:
         """Whether it declares to support this Python."""
@@ -167,10 +168,11 @@ def _collect(files: Any) -> tuple[Release, ...]:
         when = datetime.fromisoformat(uploaded).astimezone(UTC) if uploaded else None
         known = found.get(version)
         wheels = _tags(filename) | (known.wheels if known else frozenset())
+        source = not filename.endswith(".whl") or (known is not None and known.source)
         if known is None or (when and known.uploaded and when < known.uploaded):
-            found[version] = Release(version, when, requires_python, wheels)
+            found[version] = Release(version, when, requires_python, wheels, source)
         else:
-            found[version] = replace(known, wheels=wheels)
+            found[version] = replace(known, wheels=wheels, source=source)
     return tuple(found[v] for v in sorted(found))
 
 

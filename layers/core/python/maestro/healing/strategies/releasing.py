@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -17,6 +17,7 @@ _CHANGES = re.compile(r"(?i)(change|history|news|release)")
 # What runs the tests, and what that needs: of a time before the interpreter's none of it knows the interpreter.
 _TOOLS = frozenset({"pluggy", "iniconfig", "packaging", "attrs", "pygments", "tomli", "exceptiongroup", "coverage",
                     "setuptools", "wheel", "pip", "typing-extensions"})  # fmt: skip
+_BEFORE = timedelta(days=365)  # a tool of so long before an interpreter mostly runs on it
 _DAY = re.compile(r"\b(20\d\d)[-/.](\d\d?)[-/.](\d\d?)\b")
 
 
@@ -121,15 +122,13 @@ def is_tool(distribution: str) -> bool:
 def runs(distribution: str, known: Sequence[Release], wanted: SpecifierSet, python: tuple[int, int]) -> bool:
     """Whether what a range installs can run on an interpreter, as far as the index tells.
 
-    It comes ready for it; and a tool is not older than the interpreter: none of before its first day knows it.
+    There are files for it, and a tool is not much older than the interpreter: none of long before knows it.
     """
     left = [r for r in known if wanted.contains(str(r.version)) and r.takes(python)]
-    if not left or left[-1] not in ready(known, python):
-        return False
-    if not is_tool(distribution):
-        return True
-    current = [r.version for r in known if r.uploaded and r.uploaded <= born(python) and r.takes(python)]
-    return left[-1].version >= max(current, default=left[-1].version)
+    left = [r for r in left if r.built_for(python) or r.source]
+    if not left or not is_tool(distribution):
+        return bool(left)
+    return left[-1].uploaded is None or left[-1].uploaded >= born(python) - _BEFORE
 
 
 def next_bound(known: Sequence[Release], version: Version) -> Version:

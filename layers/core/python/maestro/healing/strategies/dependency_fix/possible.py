@@ -5,7 +5,7 @@ built to find out: a build runs foreign code. What comes as a source distributio
 with such ones is tried with them and without them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.index import IndexUnavailableError, Release, releases
 from maestro.healing.strategies.names import canonical
-from maestro.healing.strategies.releasing import ready
+from maestro.healing.strategies.releasing import ready, runs
 from maestro.healing.strategies.resolve import together
 
 _LOOKUPS = 8
@@ -37,38 +37,43 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line as it can be asked for here ("" where nothing can), and whether that needs no build."""
+    """A line with what may be asked for in its place: at best, and without a build ("" where there is nothing)."""
 
     asked: str
-    usable: str
-    wheels: bool
+    best: str
+    fetched: str
 
 
 def choices(evidence: Evidence, lines: Sequence[str]) -> list[Choice]:
-    """Return the sets that are worth a trial, the largest first: with what has to be built, then without.
+    """Return the sets that are worth a trial (up to three), the one nearest to what is asked for first.
 
+    One as the lines say; one in which ranges give way of which nothing is ready; one without what has to be built.
     Where neither the index nor uv can be asked, the set is returned as it is.
     """
     looked = _looked_up(evidence, lines[:_LOOKED_UP])
-    usable = [line for line in looked if line.usable][:_MOST]
-    fetched = tuple(line.usable for line in usable if line.wheels)
+    alive = [line for line in looked if line.best][:_MOST]
+    fetched = tuple(line.fetched for line in alive if line.fetched)
     fitting = together(evidence.project, evidence.python, fetched) if fetched else ()
-    if fetched and not fitting:
-        fitting = fetched  # uv answers for none of them: it cannot be asked, and says nothing of any
-    sets = [
-        [line for line in usable if line.usable in fitting or not line.wheels],
-        [line for line in usable if line.usable in fitting],
-    ]
-    found = {tuple(line.usable for line in kept): kept for kept in sets if kept}
-    return [Choice(chosen, _left(looked, usable, kept, evidence.python)) for chosen, kept in found.items()]
+    if fitting:  # else uv answers for none of them: it cannot be asked, and says nothing of any
+        alive = [line for line in alive if not line.fetched or line.fetched in fitting]
+    found: dict[tuple[str, ...], str] = {}
+    for chosen in (
+        {line.asked: line.best for line in alive},
+        {line.asked: line.fetched or line.best for line in alive},
+        {line.asked: line.fetched for line in alive if line.fetched},
+    ):
+        if chosen:
+            found.setdefault(tuple(chosen.values()), _left(looked, chosen, evidence.python))
+    return [Choice(kept, left) for kept, left in found.items()]
 
 
-def _left(looked: Sequence[_Line], usable: Sequence[_Line], kept: Sequence[_Line], python: tuple[int, int]) -> str:
+def _left(looked: Sequence[_Line], chosen: Collection[str], python: tuple[int, int]) -> str:
     """Say what is missing in a set, and why."""
+    missing = [line for line in looked if line.asked not in chosen]
     reasons = {
-        f"no release is ready for Python {python[0]}.{python[1]}": [n for n in looked if not n.usable],
-        "it does not resolve with the others": [n for n in usable if n not in kept and n.wheels],
-        "it would have to be built": [n for n in usable if n not in kept and not n.wheels],
+        f"no release is ready for Python {python[0]}.{python[1]}": [n for n in missing if not n.best],
+        "it does not resolve with the others": [n for n in missing if n.fetched],
+        "it would have to be built": [n for n in missing if n.best and not n.fetched],
     }
     said = [f"{', '.join(n.asked for n in lines)} ({why})" for why, lines in reasons.items() if lines]
     return f"; left out: {', '.join(said)}" if said else ""
@@ -90,15 +95,13 @@ def _looked_up(evidence: Evidence, lines: Sequence[str]) -> list[_Line]:
 
 def _line(line: str, known: Sequence[Release] | None, python: tuple[int, int]) -> _Line:
     if not known:
-        return _Line(line, line, wheels=True)  # of another index perhaps: uv says
-    want = Requirement(line)
-    extras = f"[{','.join(sorted(want.extras))}]" if want.extras else ""
-    for usable, among in ((line, list(_in(want, known))), (want.name + extras, known)):
-        fitting = ready(among, python) if among else []
-        if fitting:
-            return _Line(line, usable, wheels=any(release.wheels for release in fitting))
-    return _Line(line, "", wheels=False)
-
-
-def _in(want: Requirement, known: Sequence[Release]) -> Iterator[Release]:
-    return (release for release in known if want.specifier.contains(str(release.version)))
+        return _Line(line, line, line)  # of another index perhaps: uv says
+    want, fitting = Requirement(line), ready(known, python)
+    if not fitting:
+        return _Line(line, "", "")
+    inside = [release for release in known if want.specifier.contains(str(release.version))]
+    if ready(inside, python):
+        return _Line(line, line, line if any(release.wheels for release in ready(inside, python)) else "")
+    bare = want.name + (f"[{','.join(sorted(want.extras))}]" if want.extras else "")
+    best = line if runs(want.name, inside, want.specifier, python) else bare
+    return _Line(line, best, bare if any(release.wheels for release in fitting) else "")

@@ -33,6 +33,8 @@ from maestro.model import Failure, Strategy
 
 _NEVER = frozenset({"", "python", "pip", "setuptools", "wheel"})
 _PINS = 6
+_WITH_COMPANIONS = 2  # the bounds of a distribution that are tried with its companions as well
+_BESIDE = 0.06  # by which a pin with its companions is less likely than alone: after the next one alone
 _SETTLED = timedelta(days=365)  # a plugin mostly runs in what came out this long after it
 _OUTDATED = timedelta(days=2 * 365)  # what had a successor for so long was not what the project was made for
 _DEFAULT_AGE = timedelta(days=6 * 365)
@@ -77,10 +79,10 @@ class VersionPin:
                 want, prior = Requirement(f"{distribution}<{bound}"), 0.45 - 0.05 * rank
                 yield _pinned(evidence, [want], why, prior)
                 left = max((r for r in known if r.version < bound and r.takes(evidence.python)), key=_version)
-                beside = companions(evidence, distribution, left)
+                beside = companions(evidence, distribution, left) if len(seen) <= _WITH_COMPANIONS else []
                 if beside:
                     words = f"{why}, with what {distribution} {left.version} was made for"
-                    yield _pinned(evidence, [want, *beside], words, prior - (0.01 if len(seen) == 1 else 0.06))
+                    yield _pinned(evidence, [want, *beside], words, prior - _BESIDE)
 
 
 def _pinned(evidence: Evidence, wanted: Sequence[Requirement], why: str, prior: float) -> Proposal:
