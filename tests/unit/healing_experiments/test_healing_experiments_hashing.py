@@ -177,6 +177,16 @@ def test_the_elements_of_a_tests_own_set_are_compared_in_no_order_of_their_own(
     assert "values of PYTHONHASHSEED" in outcome.failures[0].cause
 
 
+def test_a_set_that_the_product_says_it_returns_has_no_order(machine: LocalMachine, tmp_path: Path) -> None:
+    product = "def tags(text) -> set[str]:\n    return {w for w in text.split() if w.startswith('#')}\n"
+    claim = f'assert list(tags("{TEXT}")) == ["#plum", "#pear", "#fig", "#kiwi", "#lime"]'
+
+    outcome = run(machine, tmp_path, {"shop/tags.py": product, "tests/test_tags.py": project_test(claim)})
+
+    (repair,) = outcome.accepted
+    assert f'+    assert sorted(tags("{TEXT}")) == sorted(["#plum", "#pear", "#fig", "#kiwi", "#lime"])' in repair.patch
+
+
 @pytest.mark.parametrize(
     ("product", "claim"),
     [

@@ -168,6 +168,39 @@ def test_what_an_earlier_run_left_is_found_out_and_each_test_has_its_own(
     assert Path(place).read_text().startswith("some words that nobody knows ")
 
 
+def test_a_folder_that_a_test_case_makes_and_an_earlier_run_left(
+    machine: LocalMachine, tmp_path: Path, shared: str
+) -> None:
+    # given a test that a breaking off between its lines makes fail for ever
+    text = f"""\
+        import os
+        import shutil
+        import unittest
+
+        from shop.words import count
+
+        FOLDER = "/tmp/{shared}"
+
+
+        class WordsTest(unittest.TestCase):
+            def test_words(self):
+                os.mkdir(FOLDER)
+                path = os.path.join(FOLDER, "words.txt")
+                with open(path, "w") as stream:
+                    stream.write("two words")
+                self.assertEqual(count(path), 2)
+                shutil.rmtree(FOLDER)
+    """
+    Path("/tmp", shared).mkdir()
+
+    outcome = run(machine, tmp_path, {"shop/words.py": PRODUCT, "tests/test_words.py": text})
+
+    (repair,) = outcome.accepted
+    assert repair.generator == "own_files"
+    assert f'+    FOLDER = str(tmp_path / "{shared}")' in repair.patch
+    assert Path("/tmp", shared).is_dir()
+
+
 @pytest.mark.parametrize(
     ("product", "tests"),
     [

@@ -125,13 +125,15 @@ def _folder_path(node: ast.expr) -> bool:
 
 
 def places(node: ast.AST) -> Iterator[Place]:
-    """Yield the places that a piece of source states, the largest expressions that do."""
-    found = place(node)
-    if found is not None:
-        yield found
-        return
-    for inner in ast.iter_child_nodes(node):
-        yield from places(inner)
+    """Yield the places that a piece of source states, in its order, the largest expressions that do."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        found = place(current)
+        if found is not None:
+            yield found
+        else:
+            waiting += reversed(list(ast.iter_child_nodes(current)))
 
 
 def _parts(node: ast.AST) -> Iterator[ast.expr]:

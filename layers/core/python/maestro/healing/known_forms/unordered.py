@@ -26,6 +26,7 @@ _OF_SETS = frozenset({"union", "intersection", "difference", "symmetric_differen
 _OPERATORS = (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)
 _BUILTINS = ("set", "frozenset", "list", "tuple", "sorted")
 _AROUND = "sorted({})"
+_DEEPEST = 8  # steps from a name to what it is made of
 
 Edit = tuple[ast.expr, str]  # a part of a comparison, and what takes its place: "{}" stands for itself
 
@@ -134,14 +135,14 @@ class _Scope:
                     return plain[0] if len(found) == 1 and plain else node
         return node
 
-    def is_set(self, node: ast.expr) -> bool:
+    def is_set(self, node: ast.expr, deep: int = 0) -> bool:
         """Whether an expression is a set or frozenset of Python's own, by what the source says of it."""
-        match self.value(node):
+        match self.value(node) if deep < _DEEPEST else None:
             case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset"), keywords=[]):
                 return True
-            case ast.BinOp(left=left, op=op, right=right):
-                return isinstance(op, _OPERATORS) and self.is_set(left) and self.is_set(right)
-            case ast.Call(func=ast.Attribute(value=of, attr=attr)) if attr in _OF_SETS and self.is_set(of):
+            case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _OPERATORS):
+                return self.is_set(left, deep + 1) and self.is_set(right, deep + 1)
+            case ast.Call(func=ast.Attribute(value=of, attr=attr)) if attr in _OF_SETS and self.is_set(of, deep + 1):
                 return True
             case ast.Call(func=ast.Name() | ast.Attribute() as func) if last_name(func) in self.sets:
                 return not _defines(self.module, last_name(func))
