@@ -1,6 +1,8 @@
 """Files in shared folders: what is left there is found out; tests get their own, but what a product leaves is told."""
 
+import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,6 +34,12 @@ PRODUCT = """\
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
     with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what other tests of this machine try meanwhile out of it: the locks lie in the temporary folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("own")))
 
 
 @pytest.fixture
@@ -75,6 +83,40 @@ def test_what_is_moved_aside_comes_back_and_what_was_made_there_goes(tmp_path: P
     assert kept.read_text() == "mine"
     assert [path.name for path in folder.iterdir()] == ["inner"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "kept"]
+
+
+def test_nothing_is_moved_while_others_try_something(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+
+    with moved_aside((), time.monotonic() + 20), moved_aside([str(kept)], time.monotonic() + 0.2):
+        assert kept.read_text() == "mine"
+    with moved_aside([str(kept)], time.monotonic() + 20):
+        assert not kept.exists()
+    assert kept.read_text() == "mine"
+
+
+def test_who_wants_to_move_something_is_not_kept_waiting_by_those_who_come_later(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    over = threading.Event()
+
+    def others() -> None:  # three that take turns, so that one of them is always there
+        while not over.is_set():
+            with moved_aside((), time.monotonic() + 20):
+                time.sleep(0.1)
+
+    threads = [threading.Thread(target=others) for _ in range(3)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        time.sleep(0.03 * number)
+    with moved_aside([str(kept)], time.monotonic() + 20):
+        gone = not kept.exists()
+    over.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert gone
 
 
 def test_a_test_runs_as_if_nothing_was_left(laboratory: MakeLaboratory, tmp_path: Path) -> None:

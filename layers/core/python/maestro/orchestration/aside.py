@@ -10,20 +10,22 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _PAUSE = 0.05
+_PATIENCE = 20.0  # seconds that one waits for the others
 
 
 @contextmanager
 def moved_aside(paths: Sequence[str], deadline: float) -> Iterator[None]:
     """Let files and folders not be there for a while, those of this user; what is made in their places is removed.
 
-    Waits until ``deadline`` (a ``time.monotonic()`` value) for what else is tried; after that nothing is moved. Without
-    paths it only keeps others from moving something.
+    Waits for what else is tried, for a while and no longer than until ``deadline`` (a ``time.monotonic()`` value);
+    after that nothing is moved. Without paths it only keeps others from moving something.
     """
-    with _locked(alone=bool(paths), deadline=deadline) as held:
+    until = min(deadline, time.monotonic() + _PATIENCE)
+    with _locked(alone=bool(paths), until=until) as held:
         moved: list[tuple[Path, Path]] = []
         try:
             for path in map(Path, paths if held else ()):
@@ -43,24 +45,40 @@ def moved_aside(paths: Sequence[str], deadline: float) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(*, alone: bool, deadline: float) -> Iterator[bool]:
-    """Hold the experiments' lock, alone or with others; tells whether it is held."""
-    name = Path(tempfile.gettempdir(), f"maestro-experiments-{os.getuid()}.lock")
+def _locked(*, alone: bool, until: float) -> Iterator[bool]:
+    """Hold the lock, alone or with others; tells whether it is held.
+
+    Who wants it alone keeps the door shut while the others leave, so that those who come later wait.
+    """
+    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with ExitStack() as room:
+        with ExitStack() as door:
+            held = door.enter_context(_file("door", kind, until)) and room.enter_context(_file("room", kind, until))
+            if alone:
+                room.push(door.pop_all())
+        yield held
+
+
+@contextmanager
+def _file(name: str, kind: int, until: float) -> Iterator[bool]:
+    """Hold the lock of one file; tells whether it is held."""
+    path = Path(tempfile.gettempdir(), f"maestro-{name}-{os.getuid()}.lock")
     try:
-        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError:  # another's file of that name: nothing is moved then
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:  # another's file of that name
         yield False
         return
     try:
-        held = False
-        while not held:
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-                held = True
-            if not held and time.monotonic() > deadline:
-                break
-            if not held:
-                time.sleep(_PAUSE)
-        yield held
+        yield _flocked(lock, kind, until)
     finally:
         os.close(lock)
+
+
+def _flocked(lock: int, kind: int, until: float) -> bool:
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(_PAUSE)
