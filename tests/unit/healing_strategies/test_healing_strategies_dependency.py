@@ -440,6 +440,21 @@ def test_the_option_of_a_dead_plugin_becomes_its_successors(
     assert not any("pytest-pep8" in c.summary for c in candidates if c.generator == "missing_plugin")
 
 
+def test_the_successor_comes_with_what_else_is_needed_and_without(bench: Bench, fail: Fail) -> None:
+    bench.write(
+        {
+            "tox.ini": "[pytest]\naddopts = --pep8\n[testenv]\ndeps =\n    widgets\n",
+            "tests/test_a.py": "import widgets\n",
+        }
+    )
+    bench.distributions = {"pytest": "9.2.0", "pytest-pycodestyle": "2.5.0"}
+    candidates = bench.propose(unknown(fail, DEAD.partition(" --cov")[0]), strategies=DEPENDENCY)
+    together, alone = [c for c in candidates if c.generator == "succeeded_option"]
+    assert together.summary.endswith("; install widgets")
+    assert "install" not in alone.summary
+    assert "maestro.yaml" not in alone.patch
+
+
 def test_an_installed_plugin_that_no_longer_loads_gives_way_to_its_successor(bench: Bench, fail: Fail) -> None:
     pinned(bench, "pytest==9.2.0", "pytest-pep8==1.0.6", **{"tox.ini": "[pytest]\naddopts = --pep8\n"})
     message = (

@@ -60,6 +60,19 @@ def test_the_test_gets_the_warnings_of_a_plain_process(bench: Any, missed: Calla
     assert not candidate.workaround
 
 
+def test_a_test_that_is_defined_under_a_condition_gets_them_too(bench: Any, missed: Callable[..., Failure]) -> None:
+    found = missed()
+    head, rest = TESTS.split("\n\n\ndef test_warning")
+    body, other = f"def test_warning{rest}".split("\n\n\ndef test_other")
+    nested = "\n".join(f"    {line}" for line in body.splitlines())
+    bench.write({"tests/test_search.py": f"{head}\n\nif sys.version_info > (3,):\n{nested}\n\n\ndef test_other{other}"})
+
+    (candidate,) = bench.propose(PlainWarnings(), found)
+
+    assert f"        {STATEMENT}\n" in (bench.applied(candidate) / "tests/test_search.py").read_text()
+    assert bench.findings(candidate) == []
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -1,7 +1,7 @@
 """Since pytest 3.3 its own handlers hang on the root logger: tests that read what logging writes get a plain one."""
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import libcst as cst
@@ -53,10 +53,9 @@ def with_statement(
 ) -> str | None:
     """Return a test file with a statement, which takes ``monkeypatch`` and imports, first in the tests of these names.
 
-    None where one of them is no function of the module's own level without defaults, or does not suit.
+    None where one of them is no function outside of classes and functions without defaults, or does not suit.
     """
-    module = parse(text)
-    functions = [] if module is None else [n for n in module.body if isinstance(n, ast.FunctionDef) and n.name in names]
+    functions = [function for function in _functions(parse(text)) if function.name in names]
     if len(functions) != len(names) or not all(suits(f) and not f.args.defaults for f in functions):
         return None
     try:
@@ -64,6 +63,17 @@ def with_statement(
     except (cst.ParserSyntaxError, RecursionError):
         return None
     return code if parse(code) is not None else None
+
+
+def _functions(module: ast.Module | None) -> Iterator[ast.FunctionDef]:
+    """Yield the functions of a module's own level, also those that it defines under a condition."""
+    waiting: list[ast.stmt] = list(module.body) if module is not None else []
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.FunctionDef):
+            yield node
+        elif isinstance(node, ast.If):
+            waiting += [*node.body, *node.orelse]
 
 
 class _Rewriter(cst.CSTTransformer):

@@ -35,7 +35,7 @@ class SucceededOption:
     strategy = Strategy.DEPENDENCY_FIX
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the exchange of all such options, with the other plugins that the options ask for."""
+        """Yield the exchange of all such options, first with all else that is needed, then with plugins alone."""
         from maestro.healing.strategies.dependency_fix.needs import needed
 
         evidence = Evidence(failure, project)
@@ -50,18 +50,19 @@ class SucceededOption:
         if not edits:
             return
         plugins = [table("pytest_plugins")["options"].get(o, "") for o in options if o not in rows]
-        wanted = [*(row["requirement"] for row in rows.values()), *filter(None, plugins)]
+        wanted = list(dict.fromkeys([*(row["requirement"] for row in rows.values()), *filter(None, plugins)]))
         known = {canonical(Requirement(line).name) for line in wanted}
-        wanted += [line for line in needed(evidence) if canonical(Requirement(line).name) not in known]
-        lines = [line for line in dict.fromkeys(wanted) if not evidence.installed(Requirement(line).name)]
+        more = [line for line in needed(evidence) if canonical(Requirement(line).name) not in known]
         dead = [row["plugin"] for row in rows.values() if evidence.installed(row["plugin"])]
-        stated = _stated(project, evidence, lines, dead)
-        if edits.keys() & stated.keys():
-            return
         pairs = ", ".join(f"{option} is now {row['successor']}" for option, row in rows.items())
         sources = ", ".join(row["source"] for row in rows.values())
-        said = f"the plugin of an option no longer loads: {pairs}; install {', '.join(lines)} ({sources})"
-        yield Proposal({**edits, **stated}, said, 0.85)
+        for added, prior in (([*wanted, *more], 0.86), (wanted, 0.85)) if more else ((wanted, 0.85),):
+            lines = [line for line in added if not evidence.installed(Requirement(line).name)]
+            stated = _stated(project, evidence, lines, dead)
+            if not edits.keys() & stated.keys():
+                said = f"the plugin of an option no longer loads: {pairs} ({sources})"
+                said += f"; install {', '.join(lines)}" if lines else ""
+                yield Proposal({**edits, **stated}, said, prior)
 
     def _broken(self, evidence: Evidence) -> list[str]:
         """Return the options of installed plugins that pytest refuses to load."""
