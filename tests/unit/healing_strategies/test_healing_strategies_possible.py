@@ -216,3 +216,13 @@ def test_a_declared_range_that_no_release_for_this_python_meets_is_no_pin(
     frames = (Frame("/x/site-packages/_pytest/core.py", 9, "load", in_project=False, distribution="pytest"),)
     candidates = bench.propose(fail("ValueError", "unknown", frames=frames), strategies=DEPENDENCY)
     assert [c.summary for c in candidates if "declares" in c.summary] == pins
+
+
+def test_a_later_round_does_not_loosen_the_pin_of_an_earlier_one(bench: Bench, fail: Fail) -> None:
+    # given what was captured before any round, and the line that a round has put in its place
+    pinned(bench, "widgets==2.1.0")
+    bench.install = ("widgets<2",)
+    bench.write({"maestro.yaml": "environment:\n  install:\n  - widgets<2\n"})
+    candidates = bench.propose(fail("ValueError", "unknown format", frames=frames_in("widgets")), strategies=DEPENDENCY)
+    pins = [c.summary.partition(":")[0] for c in candidates if c.generator == "version_pin"]
+    assert pins == ["pin widgets<1.4"]

@@ -100,14 +100,14 @@ def ready(known: Sequence[Release], python: tuple[int, int]) -> list[Release]:
 
 
 def installed_version(evidence: Evidence, distribution: str, known: Sequence[Release]) -> Version | None:
-    """Return the version at hand; for what an earlier round has added, the newest that its line allows."""
+    """Return the version at hand; for what an earlier round has added or pinned, the newest that its line allows."""
+    stated = stated_lines(evidence.project).get(canonical(distribution))
     version = parsed(evidence.installed(distribution))
-    if version is not None:
+    if version is not None and (stated is None or stated.specifier.contains(version, prereleases=True)):
         return version
     captured = {canonical(name): number for name, number in evidence.facts.versions.items()}
     if captured.get(distribution):
         return parsed(captured[distribution])
-    stated = stated_lines(evidence.project).get(canonical(distribution))
     if stated is None:
         return None
     fitting = [r.version for r in known if r.takes(evidence.python) and stated.specifier.contains(str(r.version))]

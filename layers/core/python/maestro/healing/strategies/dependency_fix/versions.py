@@ -284,6 +284,9 @@ def _upgrades(evidence: Evidence) -> Iterator[Proposal]:
     fitting = [r for r in known if r.takes(evidence.python)]
     if installed is None or not fitting or fitting[-1].version <= installed:
         return
+    captured = parsed(evidence.installed(distribution))
+    if captured is not None and captured > installed:
+        return  # an earlier round took it back, for a reason
     changed = resolved(evidence.project, evidence.python, [Requirement(f"{distribution}>{installed}")])
     edits = environment.replace(evidence.project, evidence.tree, changed)
     lines = ", ".join(map(str, changed))
