@@ -179,6 +179,21 @@ def test_adaptation_wins_over_workaround_then_size_then_prior(trees: tuple[Path,
     assert len(result.rejected) == 3
 
 
+def test_what_was_stopped_counts_as_failing(trees: tuple[Path, Path]) -> None:
+    # given two that start a session, one of which makes tests wait until they are stopped
+    started = dataclasses.replace(GOOD, target=(case(A), case(B)), suite=(case(A), case(B), case(C, Outcome.FAILED)))
+    waiting = dataclasses.replace(GOOD, target=(case(A), case(B)), unfinished=(C, f"{C}[2]"), candidate="c2")
+    before, after = trees
+    options = [candidate("c2", prior=0.9), candidate("c1", prior=0.5)]
+
+    result = judge.judge(BROKEN, options, [waiting, started], BASELINE, before, lambda _: after)
+
+    # then the one whose suite was seen to end is preferred, though a test fails in it
+    assert result.winner is not None
+    assert result.winner.id == "c1"
+    assert (judge.left(started), judge.left(waiting)) == (1, 2)
+
+
 def test_a_candidate_that_weakens_is_passed_over_for_a_larger_one(tmp_path: Path) -> None:
     before, good = two_trees(tmp_path / "good", {"tests/test_x.py": OLD}, {"tests/test_x.py": NEW})
     _, bad = two_trees(

@@ -101,7 +101,12 @@ def preference(candidate: Candidate, left: int) -> tuple[bool, int, int, float, 
 
 
 def _preference(judged: _Judged) -> tuple[bool, int, int, float, str]:
-    return preference(judged.candidate, sum(r.outcome.bad for r in judged.trial.suite or judged.trial.target))
+    return preference(judged.candidate, left(judged.trial))
+
+
+def left(trial: Trial) -> int:
+    """Count what a trial leaves: what fails in its suite, and what was stopped, which nobody saw pass."""
+    return sum(result.outcome.bad for result in trial.suite or trial.target) + len(trial.unfinished)
 
 
 def judge(  # noqa: PLR0917 - the order that the contract states

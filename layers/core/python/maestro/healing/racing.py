@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maestro.healing import proof
 from maestro.healing.attempt import Attempt, Policy
-from maestro.healing.judge import LAST_RESORTS, green_tests, preference
+from maestro.healing.judge import LAST_RESORTS, green_tests, left, preference
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import Candidate, Failure, Strategy, Trial, TrialStatus
 
@@ -52,11 +52,6 @@ def costly(attempt: Attempt) -> bool:
     """Whether the whole suite's run refuses a candidate, so that nothing else needs to be run."""
     gates = proof.prove(attempt, gates=proof.SUITE_GATES)
     return not all(gates[name].passed for name in proof.SUITE_GATES)
-
-
-def left(trial: Trial) -> int:
-    """Count what fails in a trial's suite."""
-    return sum(result.outcome.bad for result in trial.suite or trial.target)
 
 
 def overtaken(candidate: Candidate, failing: int | None, first: Proven | None) -> bool:

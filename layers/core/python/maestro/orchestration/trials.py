@@ -193,8 +193,8 @@ class Bench:
             whole = self._run(self._beside(green)) if left else first if at_once else self._run(None)
         if not at_once and not left:
             self.known.tell(whole)
-        self.racer.failing = sum(r.outcome.bad for r in whole)
         trial = replace(trial, suite=whole)
+        self.racer.failing = racing.left(trial)
         if self.racer.costly(order, trial, before, self.tree):
             return trial
         again = [] if at_once and not left else [_about(order.tests, whole)]  # the first run was of others, or fewer
