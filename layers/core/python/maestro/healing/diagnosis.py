@@ -14,8 +14,8 @@ from maestro.healing import _hashing, _names, _rights, swaps
 from maestro.healing._checkers import unloadable
 from maestro.healing._mixins import lone_mixin
 from maestro.healing._own import asks_for_missing, calls_library, computes, lost, of_tests, own, owns, top
-from maestro.healing._programs import missing_program, said
 from maestro.healing._roles import is_test_file
+from maestro.healing._surroundings import lacking, misses_path, needs_network
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
 from maestro.healing._trees import parse
 from maestro.healing.base import Project
@@ -56,11 +56,6 @@ _TIME_WORDS = re.compile(
     re.IGNORECASE,
 )
 _TIME_ERRORS = re.compile(r"Time(d)?_?out", re.IGNORECASE)
-_NETWORK = re.compile(
-    r"getaddrinfo|Name or service not known|Temporary failure in name resolution|Network is unreachable|ConnectTimeout|"
-    r"NewConnectionError|Failed to resolve|ProxyError|No route to host"
-)
-_NO_PATH = re.compile(r"(?:file or directory not found|file not found): (\S+)")
 _CHILD_IMPORT = re.compile(r"ModuleNotFoundError: No module named ['\"]([A-Za-z_]\w*)")
 # Words of a TypeError about how something was called, and of errors that came with a newer Python.
 _CALLED_WRONGLY = re.compile(
@@ -106,7 +101,7 @@ def diagnose(
     else:  # with provenance, a dependency gave another value, and the product only handed it on
         why = None if swaps.provenance(failure) else _evidence(failure, project, changes)
     if why is None:
-        lacks = _rights.SAID if _powerless(failure, project) else _surroundings(failure.facts)
+        lacks = _rights.SAID if _powerless(failure, project) else lacking(failure.facts)
         lacks = lacks or unloadable(failure.facts, project.facts.distributions) or lone_mixin(failure.facts, project)
         cause = f"{failure.cause}. {lacks}" if lacks and lacks not in failure.cause else failure.cause
         return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
@@ -132,8 +127,8 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     ``project`` shows that the test waits for time to pass, a longer wait.
     """
     facts = failure.facts
-    lacks = _NETWORK.search(facts.message) or _misses_path(facts)
-    hopeless = bool(lacks) or (project is not None and _powerless(failure, project))
+    lacks = needs_network(facts) or bool(misses_path(facts))
+    hopeless = lacks or (project is not None and _powerless(failure, project))
     if failure.regression or hopeless:
         # Where every environment of another time was tried already, the one that the project states was not.
         tried = {Strategy.DEPENDENCY_FIX} if failure.diagnosis.get("swapped") == [] else set()
@@ -150,35 +145,11 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
     return _ENVIRONMENTAL | _EDITING | {Strategy.FLAKY_STABILIZATION}
 
 
-def _surroundings(facts: Facts) -> str:
-    """Say what the machine or the tree lacks, where no repair could bring it; "" where nothing says so."""
-    path, program, kind = _misses_path(facts), missing_program(facts), _short(facts.exception)
-    rootless = kind == "Failed" and "root" in facts.message and "permission" in facts.message.lower()
-    known = (
-        (path, f"The suite asks for {path}, which the project does not have"),
-        (_NETWORK.search(facts.message), "It needs a network that is not there; no change of the project brings it"),
-        (program, said(program)),
-        (
-            kind == "Error" and "unsupported locale setting" in facts.message,
-            "It wants a locale that this machine does not have",
-        ),
-        ("Address already in use" in facts.message, "A port that it wants is taken by another process of the machine"),
-        (rootless, "It expects a user without the rights of root"),
-    )
-    return next((words for holds, words in known if holds), "")
-
-
 def _powerless(failure: Failure, project: Project) -> bool:
     """Whether root ran tests that expect to be refused something, so that they tell nothing of the product."""
     if not _rights.ran_as_root(failure.facts):
         return False
     return _rights.needs_a_refusal(node for _, node in _test_source(failure, project))
-
-
-def _misses_path(facts: Facts) -> str:
-    """Return the path that the test tool was told to run and did not find; "" where it was not that."""
-    found = _NO_PATH.search(facts.message) if facts.phase is Phase.SESSION else None
-    return found[1] if found and _short(facts.exception) in ("", "UsageError") else ""
 
 
 def _misses_project(facts: Facts, project: Project) -> bool:
@@ -251,7 +222,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
         return _hashing.blamed(failure, project)
     if (gone := _lost_name(facts, project)) is not None:
         return gone
-    if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or _NETWORK.search(facts.message):
+    if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or needs_network(facts):
         return None
     if _time_bound(failure, project) or _misses_project(facts, project) or _powerless(failure, project):
         return None
