@@ -446,3 +446,28 @@ def test_a_mixin_that_is_collected_by_itself_is_told(tmp_path: Path, source: str
     assert said in found.cause
     assert ("mixin" in found.cause) == bool(said)
     assert not found.regression
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "told"),
+    [
+        ({"files": ["shop/cart.py", "retry.py"]}, {}, True),
+        ({"files": ["src/retry/__init__.py"]}, {}, True),
+        ({"files": ["tests/retry.py"]}, {}, False),  # no module of the product
+        ({"files": ["retry.py"]}, {"requirements.txt": "retry>=0.9\n"}, False),  # given up for the distribution
+        ({"files": ["retry.py"]}, {"retry.py": ""}, False),  # still there
+        ({"files": ["retry_more.py"]}, {}, False),
+    ],
+)
+def test_a_module_that_was_taken_out_of_the_project_is_no_missing_dependency(
+    project: Project, change: dict[str, object], more: dict[str, str], *, told: bool
+) -> None:
+    lay_out(project.root, more)
+    missing = of("ModuleNotFoundError", PRODUCT, phase=Phase.COLLECT, attributes={"module": "retry"})
+
+    found = diagnose(missing, project, ({"commit": "abc1234", "subject": "Clean up", "date": "", **change},))
+
+    assert found.regression is told
+    if told:
+        assert "`retry` was taken out of it by the change abc1234 (Clean up)" in found.cause
+        assert Strategy.API_CONTRACT_ADAPTATION not in healable(found, project)

@@ -110,17 +110,34 @@ def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> N
     assert result.repair.proof["stable"].detail == "1 tests green 3 times"
 
 
+@pytest.mark.parametrize("workaround", [False, True])
 @pytest.mark.parametrize("strategy", [Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT])
-def test_a_workaround_of_unsteady_tests_is_for_a_person_to_decide(trees: tuple[Path, Path], strategy: Strategy) -> None:
-    tiers = {}
-    for workaround in (False, True):
-        sure = dataclasses.replace(candidate(), strategy=strategy, workaround=workaround, prior=0.99)
-        repair = judged(trees, candidates=[sure]).repair
-        assert repair is not None
-        tiers[workaround] = repair.tier
+def test_what_steadies_tests_is_for_a_person_to_decide(
+    trees: tuple[Path, Path], strategy: Strategy, *, workaround: bool
+) -> None:
+    sure = dataclasses.replace(candidate(), strategy=strategy, workaround=workaround, prior=0.99)
+    repair = judged(trees, candidates=[sure]).repair
+    assert repair is not None
+    assert repair.tier is Tier.PULL_REQUEST
 
-    assert tiers[False] in (Tier.APPLIED, Tier.REVIEW)
-    assert tiers[True] is Tier.PULL_REQUEST
+
+def test_product_code_that_did_not_parse_can_be_mended_in_more_than_one_way(trees: tuple[Path, Path]) -> None:
+    sure = dataclasses.replace(candidate(), strategy=Strategy.SYNTAX_REPAIR, touches_product=True, prior=0.99)
+    repair = judged(trees, candidates=[sure]).repair
+    assert repair is not None
+    assert repair.tier is Tier.PULL_REQUEST
+
+
+@pytest.mark.parametrize("unasked", [False, True])
+def test_what_nothing_of_the_project_asks_for_is_looked_at_before_it_is_installed(
+    trees: tuple[Path, Path], *, unasked: bool
+) -> None:
+    sure = dataclasses.replace(
+        candidate(), strategy=Strategy.DEPENDENCY_FIX, generator="missing_module", prior=0.99, unasked=unasked
+    )
+    repair = judged(trees, candidates=[sure]).repair
+    assert repair is not None
+    assert (repair.tier is Tier.APPLIED) is not unasked
 
 
 @pytest.mark.parametrize(

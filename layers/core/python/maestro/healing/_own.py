@@ -5,8 +5,10 @@ Reads files below the project's root, runs nothing.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from maestro.healing._catalogued import modules_of
 from maestro.healing._names import BUILTIN_ATTRIBUTES, BUILTINS
@@ -84,6 +86,29 @@ def lost(project: Project, module: str, name: str) -> bool:
     if any(word.search(_text(project.root / build)) for build in _BUILD):
         return False
     return not documented(project, name)
+
+
+def deleted(project: Project, module: str, changes: Sequence[Mapping[str, object]]) -> str:
+    """Return the recent change that took a module's file out of the project; "" where none did.
+
+    Not where the project's own files now ask for a distribution of that name: then it gave its copy up for that.
+    """
+    from maestro.healing.strategies.metadata import requirements
+
+    ends = [f"{module.replace('.', '/')}{rest}" for rest in (".py", "/__init__.py")]
+    for change in changes:
+        files = change.get("files")
+        for file in files if isinstance(files, (list, tuple)) else ():
+            path = str(file)
+            same = any(path == end or path.endswith(f"/{end}") for end in ends)
+            if same and not is_test_file(path) and not (project.root / path).exists():
+                asked = {str(canonicalize_name(r.name)) for r in requirements(SourceTree(project.root))}
+                name = str(canonicalize_name(top(module)))
+                if not asked & {name, f"python-{name}", f"py{name}", f"{name}-python"}:
+                    return (
+                        f"the change {str(change.get('commit') or '')[:10]} ({str(change.get('subject') or '')[:80]})"
+                    )
+    return ""
 
 
 def documented(project: Project, name: str) -> bool:

@@ -33,6 +33,7 @@ class Proposal:
     summary: str
     prior: float = 0.5
     workaround: bool = False
+    unasked: bool = False  # it installs what nothing of the project asks for
 
 
 class Generator(Protocol):

@@ -107,6 +107,7 @@ def _candidate(
         patch=patch,
         prior=round(classifier.moved(combined(proposal.prior, right, right + wrong), generator.strategy, ranked), 4),
         workaround=proposal.workaround,
+        unasked=proposal.unasked,
         touches_product=any(tree.role(path) is Role.PRODUCT for path in proposal.edits),
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from maestro.healing import _hashing, _names, _rights, swaps
 from maestro.healing._checkers import unloadable
 from maestro.healing._mixins import lone_mixin
-from maestro.healing._own import asks_for_missing, calls_library, computes, lost, of_tests, own, owns, top
+from maestro.healing._own import asks_for_missing, calls_library, computes, deleted, lost, of_tests, own, owns, top
 from maestro.healing._roles import is_test_file
 from maestro.healing._surroundings import lacking, misses_path, needs_network
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
@@ -220,7 +220,8 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     facts = failure.facts
     if failure.flaky or _unsteady(failure):
         return _hashing.blamed(failure, project)
-    if (gone := _lost_name(facts, project)) is not None:
+    gone = _lost_name(facts, project) or _deleted_module(facts, project, changes)
+    if gone is not None:
         return gone
     if facts.phase not in (Phase.CALL, Phase.SETUP, Phase.TEARDOWN) or needs_network(facts):
         return None
@@ -265,6 +266,15 @@ def _lost_name(facts: Facts, project: Project) -> str | None:
     if not name or "partially initialized" in facts.message or not own(project, module, str(brought or "")):
         return None
     return f"`{module}` of the product has no `{name}`" if lost(project, module, name) else None
+
+
+def _deleted_module(facts: Facts, project: Project, changes: Sequence[Mapping[str, object]]) -> str | None:
+    """Whether a module that cannot be imported is one that a recent change took out of the project itself."""
+    module = str(facts.attributes.get("module") or facts.attributes.get("name") or "")
+    if _short(facts.exception) != "ModuleNotFoundError" or not re.fullmatch(r"\w+(\.\w+)*", module):
+        return None
+    commit = deleted(project, module, changes)
+    return f"its own module `{module}` was taken out of it by {commit}" if commit else None
 
 
 def _raised(facts: Facts, project: Project) -> str | None:  # noqa: PLR0911 - one per rule

@@ -337,13 +337,15 @@ def repair_of(  # noqa: PLR0917 - as judge
     )
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds, seen=observed)
-    doubtful = candidate.workaround and candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
+    doubtful = candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
     expects = candidate.strategy is Strategy.ASSERTION_UPDATE
-    if "collects" in gates and earned is Tier.APPLIED:
-        earned = Tier.REVIEW  # no test is green that could tell whether it is right
-    for_a_person = doubtful or expects or _OTHER_PYTHON.search(candidate.patch)
+    if ("collects" in gates or candidate.unasked) and earned is Tier.APPLIED:
+        earned = Tier.REVIEW  # no test is green that could tell whether it is right, or only a name speaks for it
+    rewritten = candidate.strategy is Strategy.SYNTAX_REPAIR and candidate.touches_product
+    for_a_person = doubtful or expects or rewritten or _OTHER_PYTHON.search(candidate.patch)
     if for_a_person and earned in (Tier.APPLIED, Tier.REVIEW):
-        # it contradicts what a test expects, lets the product be as it is, or takes another Python
+        # it contradicts what a test expects, steadies what the product may owe, says what product code means, or takes
+        # another Python
         earned = Tier.PULL_REQUEST
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],

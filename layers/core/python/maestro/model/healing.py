@@ -77,6 +77,7 @@ class Candidate:
 
     A change of the environment is a change of ``maestro.yaml`` or of a requirements file in that diff. ``prior`` is
     the probability, before any trial, that it is right; ``workaround`` marks a pin that leaves the cause in place.
+    ``unasked`` marks one that installs a distribution which none of the project's own files asks for.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Candidate:
     prior: float = 0.5
     workaround: bool = False
     touches_product: bool = False
+    unasked: bool = False
 
 
 class TrialStatus(StrEnum):

@@ -71,9 +71,8 @@ class MissingModule:
             for option in found:
                 edits = environment.add(project, evidence.tree, [option.requirement])
                 said = "" if option.declared else _undeclared(evidence, module)
-                yield Proposal(
-                    edits, f"install {option.requirement} for the module {module}: {option.why}{said}", option.prior
-                )
+                summary = f"install {option.requirement} for the module {module}: {option.why}{said}"
+                yield Proposal(edits, summary, option.prior, unasked=not option.declared)
             if found:
                 yield from self._together(evidence, module, found[0])
 
@@ -84,13 +83,14 @@ class MissingModule:
         if len(lines) < 2:
             return
         wanted = canonical(Requirement(first.requirement).name)
+        unasked = any(not option.declared for option in (first, *more))
         prior = first.prior * 0.9 if any(not option.declared for option in more) else min(first.prior + 0.02, 0.95)
         for rank, choice in enumerate(choices(evidence, lines)):
             if wanted not in choice.names or len(choice.names) < 2:
                 continue
             what = f"install {', '.join(choice.lines)}: what the project's tests and sources use, and nothing brings"
             edits = environment.add(evidence.project, evidence.tree, choice.lines)
-            yield Proposal(edits, what + choice.left, prior - 0.01 * rank)
+            yield Proposal(edits, what + choice.left, prior - 0.01 * rank, unasked=unasked)
 
 
 def _with(first: str, others: Sequence[str]) -> list[str]:
