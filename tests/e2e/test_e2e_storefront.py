@@ -147,8 +147,11 @@ def test_apply_took_the_sure_repairs_and_no_other(shop: Shop) -> None:
     assert sure
     assert changed == sure
     assert others, "one of the repairs is for review, so the distinction is tested"
+    # what steadies a test, and a distribution that the shop does not ask for, are for a person whatever the confidence
+    capped = {"flaky_stabilization": "pull_request", "dependency_fix": "review"}
     for repair in shop.accepted:
-        assert repair["tier"] == ("applied" if repair["confidence"] >= 0.9 else "review")
+        earned = "applied" if repair["confidence"] >= 0.9 else "review"
+        assert repair["tier"] == capped.get(repair["strategy"], earned)
 
 
 def test_the_reports(stack: RunningStack, shop: Shop) -> None:
