@@ -54,7 +54,7 @@ class CircuitBreaker:
         with self._lock:
             if self._opened is None:
                 return "closed"
-            return "half_open" if self._clock() - self._opened >= self._pause else "open"
+            return "open" if self._left() > 0 else "half_open"
 
     def call(self, function: Callable[[], T]) -> T:
         """Make the call, or raise ``CircuitOpen`` without making it."""
@@ -74,12 +74,16 @@ class CircuitBreaker:
         with self._lock:
             if self._opened is None:
                 return False
-            left = self._opened + self._pause - self._clock()
+            left = self._left()
             if left > 0 or self._probing:
                 wait = f"it is tried again in {left:.1f} s" if left > 0 else "it is being tried right now"
                 raise CircuitOpen(f"{self.name} was not called: it failed {self._failures} times in a row; {wait}")
             self._probing = True
             return True
+
+    def _left(self) -> float:
+        """Seconds until a call is tried again, with the lock held: none or fewer where one may be tried now."""
+        return 0.0 if self._opened is None else self._pause - (self._clock() - self._opened)
 
     def _failed(self) -> None:
         with self._lock:
