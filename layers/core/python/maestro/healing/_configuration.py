@@ -27,6 +27,8 @@ _NARROWING = frozenset(
         "norecursedirs",
         "collect_ignore",
         "xfail_strict",
+        "strict_xfail",
+        "strict",
         "filterwarnings",
         "usefixtures",
         "required_plugins",

@@ -19,16 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maestro.healing import collecting, confidence, feedback, grouping, proof
+from maestro.healing import collecting, confidence, feedback, grouping, proof, steps
 from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.diagnosis import CONTRADICTING
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import (
     Candidate,
     CaseResult,
-    Facts,
     Failure,
-    Frame,
     GateResult,
     Phase,
     Repair,
@@ -41,7 +39,6 @@ from maestro.model import (
 
 Verdict = Literal["healed", "progressed", "exhausted"]
 _ORDER = {Phase.SESSION: 0, Phase.PROCESS: 1, Phase.COLLECT: 2, Phase.SETUP: 3, Phase.CALL: 4, Phase.TEARDOWN: 5}
-_EARLY = frozenset({Phase.SESSION, Phase.COLLECT})
 # Generators whose repair is held back as long as another one gets on, though it may heal all at once.
 LAST_RESORTS = frozenset({"dated_environment"})
 _OTHER_PYTHON = re.compile(r"(?m)^\+\s*(?:environment:\s*\{.*)?\bpython:")
@@ -271,44 +268,7 @@ def _progress(
     was = _ORDER[failure.facts.phase]
     if earliest > was or (judged.green and earliest == was):
         return True
-    return earliest == was and _moved(failure, failing, judged.trial, baseline)
-
-
-def _moved(failure: Failure, failing: Sequence[Failure], trial: Trial, baseline: Sequence[CaseResult]) -> bool:
-    """Whether every test got further: its old cause is gone and its traceback is at a later place of the same function.
-
-    A session or collection stops at its first error, so another error there is the next one, not a replacement.
-    """
-    if failure.facts.phase in _EARLY:
-        said = grouping.normalise(failure.facts.message)
-        placed = [f for f in failing if f.signature.startswith("error:")]  # of the others the signature says what it is
-        return not said or all(grouping.normalise(f.facts.message) != said for f in placed)  # not the same elsewhere
-    earlier = {r.id: r.facts for r in baseline if r.facts is not None}
-    now = {r.id: r.facts for r in trial.target if r.outcome.bad}
-    return all(facts is not None and _further(failure.facts, earlier.get(test), facts) for test, facts in now.items())
-
-
-def _further(found: Facts, first: Facts | None, after: Facts) -> bool:
-    """Whether the project's first frame stands later in the same function, or goes deeper from the same line.
-
-    ``found`` is where the failure stands by now; ``first`` where a test that it does not speak of failed first.
-    """
-    new = _start(after)
-    before = found if _function(_start(found)) == _function(new) else first
-    old = _start(before) if before is not None else None
-    if before is None or old is None or new is None or _function(old) != _function(new):
-        return False
-    known = {_function(f) for f in before.frames}
-    deeper = any(_function(f) not in known for f in after.frames)
-    return new.line > old.line or (new.line == old.line and deeper)
-
-
-def _start(facts: Facts) -> Frame | None:
-    return next((f for f in facts.frames if f.in_project), None)
-
-
-def _function(frame: Frame | None) -> tuple[str, str] | None:
-    return None if frame is None else (frame.file, frame.function)
+    return earliest == was and steps.moved(failure, failing, judged.trial, baseline)
 
 
 def repair_of(  # noqa: PLR0917 - as judge

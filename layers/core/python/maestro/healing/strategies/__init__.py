@@ -15,6 +15,7 @@ from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook,
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
 from maestro.healing.strategies.api_contract_adaptation.pytest_logging import PlainRootLogger
+from maestro.healing.strategies.api_contract_adaptation.pytest_strict import StrictSetting
 from maestro.healing.strategies.api_contract_adaptation.pytest_tests import MarkedFixtures, YieldTests
 from maestro.healing.strategies.api_contract_adaptation.pytest_warnings import PlainWarnings
 from maestro.healing.strategies.api_contract_adaptation.renames import CatalogueKeyword, CatalogueRename
@@ -70,6 +71,7 @@ def generators() -> list[Generator]:
         NewerPython(),
         HookArguments(),
         PytestSection(),
+        StrictSetting(),
         NoseSetup(),
         YieldTests(),
         MarkedFixtures(),

@@ -89,8 +89,11 @@ def _removed(evidence: Evidence, change: Change) -> bool:
 
 
 def rewrite(evidence: Evidence, wanted: Sequence[Change], hits: Sequence[Change]) -> dict[str, str]:
-    """Apply changes to every source; those whose name may mean something else only on the failing lines."""
-    moves = {c.old: c.new for c in wanted if c.kind in ("move", "module")}
+    """Apply changes to every source; those whose name may mean something else only on the failing lines.
+
+    What the project itself defines is its own, though a release of it stands in the catalogue.
+    """
+    moves = {c.old: c.new for c in wanted if c.kind in ("move", "module") and not evidence.tree.owns(c.old)}
     everywhere = {c.old: c.new for c in wanted if c.kind == "method" and c.unique}
     here = {c.old: c.new for c in hits if c.kind == "method" and not c.unique}
     needles = {key.rpartition(".")[2] for key in moves} | set(everywhere) | set(here)
