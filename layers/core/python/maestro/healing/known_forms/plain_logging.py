@@ -13,10 +13,10 @@ at records (``caplog``) would no longer see them.
 import ast
 import re
 
+from maestro.healing.known_forms import first_statement
 from maestro.model import Facts
 
 STATEMENT = 'monkeypatch.setattr(logging.getLogger(), "handlers", [])'
-_DUMPED = ast.dump(ast.parse(STATEMENT).body[0])
 _READERS = frozenset({"capsys", "capfd"})
 _SEES_RECORDS = re.compile(r"\b(caplog|assertLogs|assertNoLogs|LogCaptureHandler|testfixtures)\b")
 # What ``logging.basicConfig`` writes by default, and what pytest shows of a record by default.
@@ -42,25 +42,7 @@ def undone(module: ast.Module) -> ast.Module:
     """Return a module, changed in place, with the statement and the parameter that it takes left out of its tests."""
     if sees_records(ast.unparse(module)) or not any(_imports_logging(node) for node in module.body):
         return module
-    for function in ast.walk(module):
-        if not isinstance(function, ast.FunctionDef) or not function.name.startswith("test"):
-            continue
-        place = _first(function)
-        if place >= len(function.body) - 1 or ast.dump(function.body[place]) != _DUMPED:
-            continue
-        rest = ast.FunctionDef(function.name, function.args, function.body[place + 1 :], [], None)
-        if function.args.defaults or not reads_output(rest, ""):
-            continue
-        del function.body[place]
-        used = any(isinstance(n, ast.Name) and n.id == "monkeypatch" for n in ast.walk(function))
-        if not used and function.args.args and function.args.args[-1].arg == "monkeypatch":
-            del function.args.args[-1]
-    return module
-
-
-def _first(function: ast.FunctionDef) -> int:
-    first = function.body[0]
-    return int(isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant))
+    return first_statement.without(module, STATEMENT, lambda rest: reads_output(rest, ""))
 
 
 def _imports_logging(node: ast.stmt) -> bool:

@@ -12,13 +12,13 @@ written and knows of warnings in no other way. Warnings that a plain process doe
 import ast
 import re
 
+from maestro.healing.known_forms import first_statement
 from maestro.model import Facts
 
 STATEMENT = (
     'monkeypatch.setattr(warnings, "showwarning", lambda *told: sys.stderr.write(warnings.formatwarning(*told[:4])))'
 )
 MODULES = ("sys", "warnings")
-_DUMPED = ast.dump(ast.parse(STATEMENT).body[0])
 _KEEPS = re.compile(r"\b(recwarn|catch_warnings|WarningsRecorder)\b")
 # https://docs.python.org/3/library/warnings.html#default-warning-filter
 _HIDDEN = frozenset({"DeprecationWarning", "PendingDeprecationWarning", "ImportWarning", "ResourceWarning"})
@@ -43,21 +43,7 @@ def undone(module: ast.Module) -> ast.Module:
     plain = {a.name for n in module.body if isinstance(n, ast.Import) for a in n.names if a.asname is None}
     if not plain.issuperset(MODULES) or keeps_warnings(ast.unparse(module)):
         return module
-    for function in ast.walk(module):
-        if not isinstance(function, ast.FunctionDef) or not function.name.startswith("test"):
-            continue
-        first = function.body[0]
-        place = int(isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant))
-        if place >= len(function.body) - 1 or ast.dump(function.body[place]) != _DUMPED:
-            continue
-        rest = ast.FunctionDef(function.name, function.args, function.body[place + 1 :], function.decorator_list, None)
-        if knows_warnings(rest) or function.args.defaults:
-            continue
-        del function.body[place]
-        used = any(isinstance(n, ast.Name) and n.id == "monkeypatch" for n in ast.walk(function))
-        if not used and function.args.args and function.args.args[-1].arg == "monkeypatch":
-            del function.args.args[-1]
-    return module
+    return first_statement.without(module, STATEMENT, lambda rest: not knows_warnings(rest))
 
 
 def warned_instead(facts: Facts) -> bool:

@@ -1,6 +1,6 @@
 """Write a change of the environment as the edit of one file of the project."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -63,16 +63,18 @@ def replace(
     return change_configuration(project, tree, change) if python else _edited(project, tree, change)
 
 
-def stated_lines(project: Project) -> dict[str, Requirement]:
-    """Normalised name -> requirement, of the distributions that the environment asks for by itself."""
-    found: dict[str, Requirement] = {}
+def stated(project: Project) -> Iterator[Requirement]:
+    """Yield the requirements that the environment asks for by itself; lines that are none (``-e .``) are left out."""
     for line in project.environment.install:
         try:
-            requirement = Requirement(line)
+            yield Requirement(line)
         except InvalidRequirement:
             continue
-        found[canonical(requirement.name)] = requirement
-    return found
+
+
+def stated_lines(project: Project) -> dict[str, Requirement]:
+    """Normalised name -> requirement, of the distributions that the environment asks for by itself."""
+    return {canonical(requirement.name): requirement for requirement in stated(project)}
 
 
 def stated_names(project: Project) -> dict[str, str]:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import uv
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from maestro.healing.base import Project
+from maestro.healing.strategies.environment import stated, stated_lines
 from maestro.healing.strategies.names import canonical
 
 _SECONDS = 60
@@ -25,22 +26,14 @@ def resolved(project: Project, python: tuple[int, int], wanted: Sequence[Require
     The exact pins of the environment are kept wherever they can be. Where uv finds no answer from wheels alone
     (nothing is built here: a build runs foreign code), ``wanted`` is returned as it is.
     """
-    stated: dict[str, Requirement] = {}
-    for line in project.environment.install:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        stated[canonical(requirement.name)] = requirement
+    known = stated_lines(project)
     names = {canonical(w.name) for w in wanted}
     pins = {
-        n: r
-        for n, r in stated.items()
-        if n not in names and len(r.specifier) == 1 and str(r.specifier).startswith("==")
+        n: r for n, r in known.items() if n not in names and len(r.specifier) == 1 and str(r.specifier).startswith("==")
     }
     if not pins:
         return tuple(wanted)
-    loose = [pins[n].name if n in pins else str(r) for n, r in stated.items() if n not in names]
+    loose = [pins[n].name if n in pins else str(r) for n, r in known.items() if n not in names]
     answer = _compile([*loose, *map(str, wanted)], [str(r) for r in pins.values()], python, project.network)
     changed = [
         Requirement(f"{pins[n].name}=={version}")
@@ -56,14 +49,11 @@ def together(project: Project, python: tuple[int, int], lines: Sequence[str]) ->
     All at once, or else all but the culprits, which are found by halving (within a bound of questions and of time:
     what is not cleared by then is left out). Empty where uv finds an answer for none.
     """
-    pins = []
-    for line in project.environment.install:
-        try:
-            stated = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if stated.url is None and stated.specifier:
-            pins.append(f"{stated.name}{stated.specifier}" + (f" ; {stated.marker}" if stated.marker else ""))
+    pins = [
+        f"{each.name}{each.specifier}" + (f" ; {each.marker}" if each.marker else "")
+        for each in stated(project)
+        if each.url is None and each.specifier
+    ]
     return _together(tuple(lines), tuple(pins), python, tuple(sorted(project.network.items())))
 
 

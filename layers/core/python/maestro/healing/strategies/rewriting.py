@@ -39,8 +39,13 @@ def without_imports(source: str, names: Collection[str]) -> str | None:
         return None
     used = {n.id for n in ast.walk(module) if isinstance(n, ast.Name)}
     used |= {n.value for n in ast.walk(module) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return rewritten(source, _Dropper(names, used))
+
+
+def rewritten(source: str, transformer: cst.CSTTransformer) -> str | None:
+    """Return what a transformer makes of a source; None where it changes nothing, or what it makes does not parse."""
     try:
-        return checked(source, cst.parse_module(source).visit(_Dropper(names, used)).code)
+        return checked(source, cst.parse_module(source).visit(transformer).code)
     except (cst.ParserSyntaxError, RecursionError):
         return None
 

@@ -9,6 +9,7 @@ from maestro.healing._roles import Role
 from maestro.healing.grouping import without_parameters
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
+from maestro.healing.strategies.rewriting import rewritten
 
 Suits = Callable[[str, ast.FunctionDef], bool]
 """Whether a function may begin with the statement: takes the text of its file, and the function."""
@@ -38,11 +39,7 @@ def _changed(text: str, names: set[str], statement: str, modules: Sequence[str],
     functions = [function for function in _functions(parse(text)) if function.name in names]
     if len(functions) != len(names) or not all(suits(text, f) and not f.args.defaults for f in functions):
         return None
-    try:
-        code = cst.parse_module(text).visit(_Rewriter(names, statement, modules)).code
-    except (cst.ParserSyntaxError, RecursionError):
-        return None
-    return code if parse(code) is not None else None
+    return rewritten(text, _Rewriter(names, statement, modules))
 
 
 def _functions(module: ast.Module | None) -> Iterator[ast.FunctionDef]:

@@ -9,7 +9,7 @@ from maestro.healing.base import Project, Proposal
 from maestro.healing.known_forms.rewrites import BRIDGE
 from maestro.healing.known_forms.signatures import Asked, asked_for
 from maestro.healing.strategies.evidence import Evidence
-from maestro.healing.strategies.imports import parse
+from maestro.healing.strategies.rewriting import rewritten
 from maestro.model import Failure, Strategy
 
 
@@ -33,11 +33,8 @@ class OverriddenSignature:
             if not (asked.overrides or stands_in):
                 continue
             widener = _Widener(asked, owner if asked.overrides else "")
-            try:
-                code = cst.parse_module(source.text).visit(widener).code
-            except (cst.ParserSyntaxError, RecursionError):
-                continue
-            if code != source.text and parse(code) is not None:
+            code = rewritten(source.text, widener)
+            if code is not None:
                 edits[source.path] = code
         if edits:
             more = ", ".join(asked.parameters)
@@ -108,11 +105,8 @@ class ImportHook:
         for source in evidence.tree.sources("find_module"):
             if "def find_module" not in source.text or evidence.tree.role(source.path) is Role.CONFIGURATION:
                 continue
-            try:
-                code = cst.parse_module(source.text).visit(_Bridged()).code
-            except (cst.ParserSyntaxError, RecursionError):
-                continue
-            if code != source.text and parse(code) is not None:
+            code = rewritten(source.text, _Bridged())
+            if code is not None:
                 edits[source.path] = code
         if edits:
             words = "Python 3.12 no longer calls find_module() of an import hook; give it find_spec()"

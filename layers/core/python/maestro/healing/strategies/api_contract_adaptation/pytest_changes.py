@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.evidence import Evidence
-from maestro.healing.strategies.imports import parse
+from maestro.healing.strategies.rewriting import rewritten
 from maestro.model import Failure, Strategy
 
 # https://docs.pytest.org/en/stable/deprecations.html#py-path-local-arguments-for-hooks-replaced-with-pathlib-path
@@ -49,11 +49,8 @@ class HookArguments:
             return
         edits: dict[str, str] = {}
         for source in evidence.tree.sources(*{hook for hook, _ in _HOOK_ARGUMENTS}):
-            try:
-                code = cst.parse_module(source.text).visit(_HookRewriter()).code
-            except (cst.ParserSyntaxError, RecursionError):
-                continue
-            if code != source.text and parse(code) is not None:
+            code = rewritten(source.text, _HookRewriter())
+            if code is not None:
                 edits[source.path] = code
         if edits:
             words = f"the hook {mismatch.hook} no longer gets" if mismatch else "pytest's hooks no longer get"
@@ -172,13 +169,10 @@ class NoseSetup:
             text = evidence.tree.text(path)
             if text is None or evidence.tree.role(path) not in (Role.TEST, Role.FIXTURE):
                 continue
-            try:
-                rewriter = _NoseRewriter(name)
-                code = cst.parse_module(text).visit(rewriter).code
-            except (cst.ParserSyntaxError, RecursionError):
-                continue
+            rewriter = _NoseRewriter(name)
+            code = rewritten(text, rewriter)
             blamed |= rewriter.blamed
-            if code != text:
+            if code is not None:
                 edits[path] = code
         if edits and blamed:
             yield Proposal(

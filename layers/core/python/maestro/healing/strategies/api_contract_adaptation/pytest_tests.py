@@ -7,8 +7,7 @@ import libcst as cst
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.evidence import Evidence
-from maestro.healing.strategies.imports import parse
-from maestro.healing.strategies.rewriting import dotted
+from maestro.healing.strategies.rewriting import dotted, rewritten
 from maestro.model import Failure, Strategy
 
 _YIELD = "'yield' keyword is allowed in fixtures, but not in tests"
@@ -55,11 +54,8 @@ def _rewritten(failure: Failure, project: Project, said: str, rewriter: type[cst
         text = evidence.tree.text(path) or ""
         if evidence.tree.role(path) not in (Role.TEST, Role.FIXTURE) or not ("yield" in text or "fixture" in text):
             continue
-        try:
-            code = cst.parse_module(text).visit(rewriter()).code
-        except (cst.ParserSyntaxError, RecursionError):
-            continue
-        if code != text and parse(code) is not None:
+        code = rewritten(text, rewriter())
+        if code is not None:
             edits[path] = code
     return edits
 

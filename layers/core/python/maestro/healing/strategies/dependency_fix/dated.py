@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from maestro.healing.base import Project, Proposal
@@ -93,13 +93,7 @@ def _lacking(evidence: Evidence) -> bool:
 
 
 def _pins(project: Project) -> Iterator[Requirement]:
-    for line in project.environment.install:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if requirement.url is None and requirement.marker is None:
-            yield requirement
+    return (each for each in environment.stated(project) if each.url is None and each.marker is None)
 
 
 def _known(names: Sequence[str], project: Project) -> dict[str, tuple[Release, ...]] | None:

@@ -18,7 +18,7 @@ from maestro.healing.known_forms import listing
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
-from maestro.healing.strategies.rewriting import dotted
+from maestro.healing.strategies.rewriting import dotted, rewritten
 from maestro.model import Failure, Strategy
 
 _LISTS = frozenset({"listdir", "glob", "iglob", "rglob", "iterdir"})
@@ -136,12 +136,7 @@ def _with_fixture(text: str, form: listing.Form) -> str | None:
 
 def with_sorted(source: str, functions: Collection[str]) -> str | None:
     """Wrap the listings in these functions in ``sorted``; None where there is nothing to wrap."""
-    try:
-        module = cst.parse_module(source)
-    except (cst.ParserSyntaxError, RecursionError):
-        return None
-    code = module.visit(_Sorter(functions)).code
-    return code if code != source else None
+    return rewritten(source, _Sorter(functions))
 
 
 class _Sorter(cst.CSTTransformer):

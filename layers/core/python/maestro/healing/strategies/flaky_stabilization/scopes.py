@@ -9,7 +9,7 @@ import libcst as cst
 from maestro.healing.base import Project, Proposal
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
-from maestro.healing.strategies.rewriting import dotted
+from maestro.healing.strategies.rewriting import dotted, rewritten
 from maestro.model import Failure, Strategy
 
 _BROAD = frozenset({"class", "module", "package", "session"})
@@ -100,12 +100,7 @@ def _autouse(node: ast.FunctionDef) -> bool:
 
 def narrowed(source: str, names: set[str]) -> str | None:
     """Let the named fixtures be made for each test; None where nothing changes."""
-    try:
-        module = cst.parse_module(source)
-    except (cst.ParserSyntaxError, RecursionError):
-        return None
-    code = module.visit(_Narrower(names)).code
-    return code if code != source else None
+    return rewritten(source, _Narrower(names))
 
 
 class _Narrower(cst.CSTTransformer):
