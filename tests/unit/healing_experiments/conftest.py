@@ -1,22 +1,21 @@
-"""A real environment with pytest, and laboratories on little projects."""
+"""A real environment with pytest, laboratories on little projects, and a machine for whole runs of them."""
 
 import os
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from healing_experiments_projects import MakeLaboratory, write
 from maestro.adapters import PytestAdapter
 from maestro.model import EnvironmentSpec, Suite
 from maestro.orchestration.experimenting import Laboratory
 from maestro.registry import Environment, EnvironmentBuilder
 from maestro.settings import network_variables
+from support.machine import LocalMachine
 
 SPEC = EnvironmentSpec("{}.{}".format(*sys.version_info[:2]), ("pytest",), (".",))
-
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +33,17 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return builder.ensure(SPEC, folder / "empty")
 
 
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
+    with LocalMachine(tmp_path_factory.mktemp("machine")) as made:
+        yield made
+
+
 @pytest.fixture
 def laboratory(tmp_path: Path, environment: Environment, adapter: PytestAdapter) -> MakeLaboratory:
     def make(files: Mapping[str, str]) -> Laboratory:
         root = tmp_path / "project"
-        for name, text in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(textwrap.dedent(text))
+        write(root, files)
         suite = Suite("tests", timeout=20.0, environment=SPEC)
         return Laboratory(adapter, environment, suite, root, time.monotonic() + 60)
 

@@ -2,37 +2,13 @@
 
 import socket
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from healing_experiments_projects import MakeLaboratory, run
 from maestro.healing.experiments import Experiment
-from maestro.orchestration.experimenting import Laboratory
-from support.machine import LocalMachine, RunOutcome
-
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
-CONFIG = """\
-project: demo
-environment:
-  python: "3.11"
-  install: [pytest]
-  pythonpath: ["."]
-suites:
-  unit: {kind: test, adapter: pytest, paths: [tests]}
-"""
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
-    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
-        yield made
-
-
-def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
-    for name, text in {"maestro.yaml": CONFIG, **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(textwrap.dedent(text))
-    return machine.run(root, heal=True)
+from support.machine import LocalMachine
 
 
 def test_each_repetition_has_the_next_seed_and_a_seed_gives_the_same_again(laboratory: MakeLaboratory) -> None:

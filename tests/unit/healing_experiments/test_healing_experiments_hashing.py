@@ -1,47 +1,22 @@
 """The order of sets: found out with several hash seeds; a test's own is sorted, the product's is a possible defect."""
 
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from healing_experiments_projects import MakeLaboratory, run
 from maestro.healing import _hashing
 from maestro.healing.diagnosis import healable
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, stress
 from maestro.model import CaseResult, ErrorKind, Facts, Failure, Outcome, Phase, Severity, Strategy
-from maestro.orchestration.experimenting import Laboratory
-from support.machine import LocalMachine, RunOutcome
+from support.machine import LocalMachine
 
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
 TEST = "tests/test_tags.py::test_tags"
-CONFIG = """\
-project: demo
-environment:
-  python: "3.11"
-  install: [pytest]
-  pythonpath: ["."]
-suites:
-  unit: {kind: test, adapter: pytest, paths: [tests]}
-"""
 TAGS = """\
     def tags(text):
         return [word for word in text.split() if word.startswith("#")]
 """
 TEXT = "#plum #pear #fig #kiwi #lime"
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
-    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
-        yield made
-
-
-def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
-    for name, text in {"maestro.yaml": CONFIG, "shop/__init__.py": "", **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(textwrap.dedent(text))
-    return machine.run(root, heal=True)
 
 
 def project_test(claim: str) -> str:

@@ -1,12 +1,11 @@
 """Where a value of a test comes from: only what a dependency made by itself is a dependency's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
+from healing_experiments_projects import MakeLaboratory
 from maestro.healing.experiments import Experiment
-from maestro.orchestration.experimenting import Laboratory
 
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
 PROJECT = {
     "shop/__init__.py": "",
     "shop/cart.py": """\

@@ -4,36 +4,20 @@ import tempfile
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from healing_experiments_projects import MakeLaboratory, run
 from maestro.healing.experiments import Experiment
 from maestro.orchestration.aside import moved_aside
-from maestro.orchestration.experimenting import Laboratory
-from support.machine import LocalMachine, RunOutcome
+from support.machine import LocalMachine
 
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
-CONFIG = """\
-project: demo
-environment:
-  python: "3.11"
-  install: [pytest]
-  pythonpath: ["."]
-suites:
-  unit: {kind: test, adapter: pytest, paths: [tests]}
-"""
 PRODUCT = """\
     def count(path):
         with open(path) as stream:
             return len(stream.read().split())
 """
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
-    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +37,6 @@ def shared(tmp_path: Path) -> Iterator[str]:
     if path.is_dir():
         path.rmdir()
     path.unlink(missing_ok=True)
-
-
-def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
-    for name, text in {"maestro.yaml": CONFIG, "shop/__init__.py": "", **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(textwrap.dedent(text))
-    return machine.run(root, heal=True)
 
 
 def test_what_is_moved_aside_comes_back_and_what_was_made_there_goes(tmp_path: Path) -> None:

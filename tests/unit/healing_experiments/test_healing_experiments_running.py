@@ -2,14 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from healing_experiments_projects import MakeLaboratory
 from maestro.healing.experiments import Experiment
-from maestro.orchestration.experimenting import Laboratory, busy, ordered
+from maestro.orchestration.experimenting import busy, ordered
 
-MakeLaboratory = Callable[[Mapping[str, str]], Laboratory]
 SHARED = {
     "shop/__init__.py": "",
     "shop/cart.py": """\

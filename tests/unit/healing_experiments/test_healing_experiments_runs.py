@@ -1,35 +1,9 @@
 """Flaky tests in whole runs: one whose cause is found is steadied; one whose cause is not is named."""
 
-import sys
-import textwrap
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pytest
-from support.machine import LocalMachine, RunOutcome
-
-CONFIG = f"""\
-project: demo
-environment:
-  python: "{sys.version_info[0]}.{sys.version_info[1]}"
-  install: [pytest]
-  pythonpath: ["."]
-suites:
-  unit: {{kind: test, adapter: pytest, paths: [tests]}}
-"""
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMachine]:
-    with LocalMachine(tmp_path_factory.mktemp("cache")) as made:
-        yield made
-
-
-def run(machine: LocalMachine, root: Path, files: Mapping[str, str]) -> RunOutcome:
-    for name, text in {"maestro.yaml": CONFIG, **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(textwrap.dedent(text))
-    return machine.run(root, heal=True)
+from healing_experiments_projects import run
+from support.machine import LocalMachine
 
 
 def test_state_that_leaks_between_tests_is_given_back(machine: LocalMachine, tmp_path: Path) -> None:
