@@ -136,6 +136,6 @@ def test_another_interpreter_is_for_a_person_to_decide(line: str, *, capped: boo
     broken = dataclasses.replace(REGRESSION, regression=False, facts=facts)
     patch = f"--- a/maestro.yaml\n+++ b/maestro.yaml\n@@ -1 +1 @@\n-x\n{line}\n"
     made = dataclasses.replace(dated(), patch=patch, workaround=False)
-    repair = judge.repair_of(broken, made, ran(case(A), case(B)), (A, B), {}, Policy())
+    repair = judge.repair_of(broken, judge.Judged(made, ran(case(A), case(B)), (A, B), {}), Policy())
     assert repair.confidence >= 0.75
     assert (repair.tier is Tier.PULL_REQUEST) is capped

@@ -227,10 +227,7 @@ def test_a_person_decides_on_an_expectation_however_sure_it_looks() -> None:
     trial = Trial("c1", TrialStatus.RAN, target=results * 60, repeats=(results,) * 5)
     made = judge.repair_of(
         failure(("a::b",)),
-        sure,
-        trial,
-        ("a::b",),
-        {},
+        judge.Judged(sure, trial, ("a::b",), {}),
         Policy(thresholds={Tier.APPLIED: 0.1, Tier.REVIEW: 0.1, Tier.PULL_REQUEST: 0.1}),
     )
     assert made.tier is Tier.PULL_REQUEST

@@ -60,17 +60,31 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Round:
+    """What all candidates of a round are held against; the fields are the arguments of :func:`judge`."""
+
+    failure: Failure
+    baseline: Sequence[CaseResult]
+    before: Path
+    materialise_after: Callable[[Candidate], Path]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate with its trial and what came of the proof, for the tests of the failure that it made green."""
+
     candidate: Candidate
     trial: Trial
     green: tuple[str, ...]
     gates: Mapping[str, GateResult]
-    next_failure: Failure | None
+    next_failure: Failure | None = None
     collected: tuple[str, ...] = ()  # the failure's files, where all are collected now by what is no workaround
     unproven: str = ""  # why a file that is collected, without a green test, is no repair
 
     @property
     def accepted(self) -> bool:
+        """Whether it may be delivered: something is green, and every gate that was asked passed."""
         return bool(self.fixed) and bool(self.gates) and all(gate.passed for gate in self.gates.values())
 
     @property
@@ -80,6 +94,7 @@ class _Judged:
 
     @property
     def refusal(self) -> str:
+        """Why it is not accepted."""
         failed = (f"{name}: {gate.detail}" for name, gate in self.gates.items() if not gate.passed)
         return next(failed, self.unproven or "no progress")
 
@@ -97,7 +112,7 @@ def preference(candidate: Candidate, left: int) -> tuple[bool, int, int, float, 
     return (candidate.workaround, left, size(candidate.patch), -candidate.prior, candidate.id)
 
 
-def _preference(judged: _Judged) -> tuple[bool, int, int, float, str]:
+def _preference(judged: Judged) -> tuple[bool, int, int, float, str]:
     return preference(judged.candidate, left(judged.trial))
 
 
@@ -121,9 +136,9 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     ``materialise_after`` returns a tree with a candidate's patch applied, which is called only for candidates
     whose trial got better.
     """
-    policy = policy or Policy()
+    this = _Round(failure, baseline, tree_before, materialise_after, policy or Policy())
     by_candidate = {trial.candidate: trial for trial in trials}
-    judged: list[_Judged] = []
+    judged: list[Judged] = []
     rejected: list[str] = []
     if failure.regression:
         said = "the failure is a regression of the product: it is reported, and no repair may hide it"
@@ -135,8 +150,8 @@ def judge(  # noqa: PLR0917 - the order that the contract states
             why = "was not tried" if trial is None else f"{trial.status}: {trial.detail}"[:300]
             rejected.append(f"{candidate.id} ({candidate.summary}): {why}")
             continue
-        judged.append(_one(failure, candidate, trial, baseline, tree_before, materialise_after, policy))
-    verdict, winner, fallback = _chosen(failure, judged, baseline, policy)
+        judged.append(_one(this, candidate, trial))
+    verdict, winner, fallback = _chosen(this, judged)
     for other in judged:
         if other is not winner:
             why = "another candidate is smaller or fixes more" if other.accepted else other.refusal
@@ -146,18 +161,16 @@ def judge(  # noqa: PLR0917 - the order that the contract states
     if winner.unproven:
         rejected.append(f"{winner.candidate.id} ({winner.candidate.summary}): only a step. {winner.unproven}")
     best = max((j for j in (winner, fallback) if j and j.accepted), key=lambda j: len(j.green), default=None)
-    repair = repair_of(failure, best.candidate, best.trial, best.fixed, best.gates, policy) if best else None
+    repair = repair_of(failure, best, this.policy) if best else None
     return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
 
 
-def _chosen(
-    failure: Failure, judged: Sequence[_Judged], baseline: Sequence[CaseResult], policy: Policy
-) -> tuple[Verdict, _Judged | None, _Judged | None]:
+def _chosen(this: _Round, judged: Sequence[Judged]) -> tuple[Verdict, Judged | None, Judged | None]:
     """Return the verdict, the winner, and what heals all though it is a last resort."""
     # What else fails beside these tests (a session that starts now shows it) is another failure, of the next pass.
-    complete = [j for j in judged if j.accepted and set(j.green) == set(failure.tests)]
+    complete = [j for j in judged if j.accepted and set(j.green) == set(this.failure.tests)]
     partly = [j for j in judged if j.accepted and j not in complete]
-    forward = [j for j in judged if j not in complete and _progress(failure, j, baseline, policy.history)]
+    forward = [j for j in judged if j not in complete and _progress(this, j)]
     complete, forward, fallback = _held_back(complete, forward)
     if complete:
         return "healed", min(complete, key=_preference), fallback
@@ -171,7 +184,7 @@ def _chosen(
     return "exhausted", min(partly, key=lambda j: (-len(j.green), _preference(j)), default=None), fallback
 
 
-def _held_back(complete: list[_Judged], forward: list[_Judged]) -> tuple[list[_Judged], list[_Judged], _Judged | None]:
+def _held_back(complete: list[Judged], forward: list[Judged]) -> tuple[list[Judged], list[Judged], Judged | None]:
     """Let what adapts the code get on, where only a last resort heals all; that is delivered if nothing comes of it."""
     adapting = [j for j in forward if not j.candidate.workaround]
     if not adapting or any(j.candidate.generator not in LAST_RESORTS for j in complete):
@@ -179,22 +192,15 @@ def _held_back(complete: list[_Judged], forward: list[_Judged]) -> tuple[list[_J
     return [], adapting, min(complete, key=_preference, default=None)
 
 
-def _one(  # noqa: PLR0917 - as judge
-    failure: Failure,
-    candidate: Candidate,
-    trial: Trial,
-    baseline: Sequence[CaseResult],
-    before: Path,
-    materialise_after: Callable[[Candidate], Path],
-    policy: Policy,
-) -> _Judged:
+def _one(this: _Round, candidate: Candidate, trial: Trial) -> Judged:
+    failure = this.failure
     green = green_tests(failure, candidate, trial)
     rest = grouping.group(trial.target, failure.suite)
     following = rest[0] if rest else None
     if not green and (following is None or any(f.signature == failure.signature for f in rest)):
         kept = "the failure is still there" if following else "no test ran"
-        return _Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
-    met = {failure.signature, *(earlier.signature for earlier in policy.history)}
+        return Judged(candidate, trial, (), {"target_green": GateResult(passed=False, detail=kept)}, following)
+    met = {failure.signature, *(earlier.signature for earlier in this.policy.history)}
     new = not candidate.workaround and not any(f.signature in met for f in rest)
     collected = collecting.again(failure, trial) if new else ()
     gates = dict(STATIC_GATES) if not green else {**STATIC_GATES, **proof.RUN_GATES}
@@ -202,13 +208,14 @@ def _one(  # noqa: PLR0917 - as judge
         gates |= proof.SUITE_GATES
     if not green and collected:
         gates |= collecting.COLLECT_GATES
-    attempt = Attempt(failure, candidate, trial, baseline, before, materialise_after(candidate), policy)
+    after = this.materialise_after(candidate)
+    attempt = Attempt(failure, candidate, trial, this.baseline, this.before, after, this.policy)
     results = proof.prove(attempt, tests=green or collected, gates=gates)
     unproven = ""
     if "collects" in results and not results["collects"].passed:
         # It may still be a step towards a repair, which is then judged by what it makes green.
         unproven = f"collects: {results.pop('collects').detail}"
-    return _Judged(candidate, trial, green, results, following, collected, unproven)
+    return Judged(candidate, trial, green, results, following, collected, unproven)
 
 
 def green_tests(failure: Failure, candidate: Candidate, trial: Trial) -> tuple[str, ...]:
@@ -249,10 +256,9 @@ def _rank(failure: Failure | None) -> tuple[int, int]:
     return (-_ORDER[failure.facts.phase], len(failure.tests))
 
 
-def _progress(
-    failure: Failure, judged: _Judged, baseline: Sequence[CaseResult], history: Sequence[Failure] = ()
-) -> bool:
+def _progress(this: _Round, judged: Judged) -> bool:
     """Whether a step is worth keeping: sound, the old cause gone, and what fails now is fewer or later."""
+    failure = this.failure
     if (
         failure.flaky
         or judged.next_failure is None
@@ -261,25 +267,19 @@ def _progress(
     ):
         return False
     failing = grouping.group(judged.trial.target, failure.suite)
-    met = {failure.signature, *(earlier.signature for earlier in history)}
+    met = {failure.signature, *(earlier.signature for earlier in this.policy.history)}
     if not failing or any(f.signature in met for f in failing):
         return False  # still there, or back again
     earliest = min(_ORDER[f.facts.phase] for f in failing)
     was = _ORDER[failure.facts.phase]
     if earliest > was or (judged.green and earliest == was):
         return True
-    return earliest == was and steps.moved(failure, failing, judged.trial, baseline)
+    return earliest == was and steps.moved(failure, failing, judged.trial, this.baseline)
 
 
-def repair_of(  # noqa: PLR0917 - as judge
-    failure: Failure,
-    candidate: Candidate,
-    trial: Trial,
-    green: Sequence[str],
-    gates: Mapping[str, GateResult],
-    policy: Policy,
-) -> Repair:
-    """Make the repair of a candidate that passed its gates for the tests in ``green``."""
+def repair_of(failure: Failure, judged: Judged, policy: Policy) -> Repair:
+    """Make the repair of a candidate that passed its gates, for the tests that it may claim."""
+    candidate, trial, green, gates = judged.candidate, judged.trial, judged.fixed, judged.gates
     workaround = candidate.workaround or policy.workaround
     reached = [t for t in failure.tests if t in green or any(name.startswith(f"{t}::") for name in green)]
     observed = confidence.Observed(
@@ -315,7 +315,7 @@ def repair_of(  # noqa: PLR0917 - as judge
         tier=earned,
         confidence=value,
         summary=candidate.summary,
-        tests_fixed=tuple(green),
+        tests_fixed=green,
         files=files(candidate.patch),
         patch=candidate.patch,
         proof=dict(gates),
