@@ -1,6 +1,5 @@
 """The same cases on blob and key stores in memory and in AWS."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +12,7 @@ from maestro.orchestration.keys import ApiKeys, ExpiredKeyError, ForbiddenError,
 from maestro.orchestration.memory import InMemoryBlobStore, InMemoryKeyStore
 from maestro.orchestration.ports import BlobStore
 from maestro.orchestration.s3 import S3BlobStore
-from support.aws import Aws, fake_aws
+from support.aws import Aws
 
 
 class Clock:
@@ -21,12 +20,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-def aws() -> Iterator[Aws]:
-    with fake_aws() as running:
-        yield running
 
 
 @pytest.fixture(params=["memory", "s3"])

@@ -1,6 +1,5 @@
 """The same cases on the ledger in memory and in DynamoDB."""
 
-from collections.abc import Iterator
 from threading import Thread
 
 import pytest
@@ -16,13 +15,7 @@ from maestro.audit import (
     verify,
 )
 from maestro.audit.dynamo import DynamoLedger
-from support.aws import Aws, fake_aws
-
-
-@pytest.fixture
-def aws() -> Iterator[Aws]:
-    with fake_aws() as running:
-        yield running
+from support.aws import Aws
 
 
 @pytest.fixture(params=["memory", "dynamo"])

@@ -1,7 +1,6 @@
 """The same cases on the run store in memory and in DynamoDB."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -40,7 +39,7 @@ from maestro.orchestration.errors import (
 )
 from maestro.orchestration.memory import InMemoryRunStore
 from maestro.orchestration.ports import RunStore
-from support.aws import Aws, fake_aws
+from support.aws import Aws
 
 ACTIVE = {RunStatus.QUEUED, RunStatus.RUNNING}
 
@@ -51,12 +50,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-def aws() -> Iterator[Aws]:
-    with fake_aws() as running:
-        yield running
 
 
 @pytest.fixture

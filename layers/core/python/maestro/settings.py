@@ -59,7 +59,7 @@ class Settings:
             heal_state_machine=get("HEAL_STATE_MACHINE"),
             poller_function=get("POLLER_FUNCTION"),
             api_url=get("API_URL"),
-            cache=Path(get("CACHE", "/tmp/maestro")),  # noqa: S108
+            cache=Path(get("CACHE", "/tmp/maestro")),  # noqa: S108 - as above
             archive_environments=get("ARCHIVE_ENVIRONMENTS", "true") == "true",
             concurrency=int(get("CONCURRENCY", "32")),
             path=environ.get("PATH", os.defpath),

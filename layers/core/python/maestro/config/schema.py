@@ -272,7 +272,7 @@ class File(Section):
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w .@/+-]{0,127}$")] | None = Field(
         default=None, description="The project's name.", examples=["shop"]
     )
-    extends: Literal[TEMPLATES] | None = Field(  # type: ignore[valid-type]
+    extends: Literal[TEMPLATES] | None = Field(  # type: ignore[valid-type]  # the names of files
         None, description="A template whose values hold where this file says nothing.", examples=["python-pytest"]
     )
     environment: EnvironmentSection = Field(

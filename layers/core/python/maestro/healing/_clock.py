@@ -58,8 +58,8 @@ def parts(module: ast.Module, test: str) -> Iterator[ast.stmt]:
     for node in module.body:
         inner = node.body if isinstance(node, ast.ClassDef) else [node]
         for part in inner:
-            function = isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef))
-            if not function or part.name == test or not part.name.startswith("test"):  # type: ignore[attr-defined]
+            function = part.name if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) else ""
+            if function == test or not function.startswith("test"):
                 yield part
 
 

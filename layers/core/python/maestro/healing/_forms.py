@@ -143,7 +143,8 @@ class _Canonical(ast.NodeTransformer):
             return node
         made = ast.AsyncFunctionDef(node.name, node.args, node.body, kept, node.returns, node.type_comment)
         made = ast.copy_location(made, node)
-        return _Awaits().visit(made)  # type: ignore[no-any-return]
+        awaiting: ast.AST = _Awaits().visit(made)
+        return awaiting
 
 
 class _Awaits(ast.NodeTransformer):
@@ -154,7 +155,8 @@ class _Awaits(ast.NodeTransformer):
 
 def canonical(module: ast.Module) -> ast.Module:
     """Rewrite a module (in place) so that spellings with one meaning are one."""
-    return _Canonical().visit(module)  # type: ignore[no-any-return]
+    made: ast.Module = _Canonical().visit(module)
+    return made
 
 
 def resolved(name: str, origins: Mapping[str, set[str]]) -> set[str]:

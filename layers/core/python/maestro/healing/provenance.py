@@ -150,14 +150,15 @@ def _way(tree: ast.AST, span: tuple[int, ...]) -> Path | None:
 
 
 def _follow(tree: ast.AST, way: Path) -> ast.AST | None:
-    node: Any = tree
+    node = tree
     for name, index in way:
-        node = getattr(node, name, None)
+        value = getattr(node, name, None)
         if index is not None:
-            node = node[index] if isinstance(node, list) and index < len(node) else None
-        if not isinstance(node, ast.AST):
+            value = value[index] if isinstance(value, list) and index < len(value) else None
+        if not isinstance(value, ast.AST):
             return None
-    return node  # type: ignore[no-any-return]
+        node = value
+    return node
 
 
 def _comparison(tree: ast.AST, way: Path) -> ast.Compare | None:

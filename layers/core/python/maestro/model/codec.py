@@ -25,7 +25,8 @@ def load(kind: type[T], data: Any) -> T:
     pydantic.ValidationError
         If the data does not have the shape of ``kind``.
     """
-    return _adapter(kind).validate_python(data)  # type: ignore[no-any-return]
+    made: T = _adapter(kind).validate_python(data)
+    return made
 
 
 def dump_json(value: object, kind: Any = None) -> bytes:
@@ -35,4 +36,5 @@ def dump_json(value: object, kind: Any = None) -> bytes:
 
 def load_json(kind: type[T], data: bytes | str) -> T:
     """Parse and check JSON text; raises ``pydantic.ValidationError`` like :func:`load`."""
-    return _adapter(kind).validate_json(data)  # type: ignore[no-any-return]
+    made: T = _adapter(kind).validate_json(data)
+    return made

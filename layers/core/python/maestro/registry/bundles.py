@@ -12,9 +12,12 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from maestro.registry.errors import BundleEmptyError, BundleError, BundleTooLargeError, BundleUnsafeError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 EXCLUDED = frozenset({
     ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".mypy_cache",
@@ -179,8 +182,8 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
         while not self._left:
             if self._gunzip.eof:
                 return 0

@@ -1,7 +1,36 @@
 """Change a Python source by the places of its syntax tree, with everything between them kept as it was written."""
 
 import ast
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+
+
+def _starts(data: bytes) -> list[int]:
+    """Return the byte offsets at which the lines of a source begin, and that of its end."""
+    starts = [0]
+    for line in data.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    return starts
+
+
+def _span(starts: Sequence[int], node: ast.AST) -> tuple[int, int]:
+    """Return the byte offsets of a node that has a place in its source, which not every node has."""
+    start = starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]  # a placed node
+    return start, starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]  # a placed node
+
+
+def segment(source: str, node: ast.AST) -> str:
+    """Return the source of a node as it is written."""
+    data = source.encode()
+    begin, end = _span(_starts(data), node)
+    return data[begin:end].decode()
+
+
+def spliced(source: str, node: ast.AST, new: str) -> str:
+    """Put other source in the place of a node."""
+    data = source.encode()
+    begin, end = _span(_starts(data), node)
+    return (data[:begin] + new.encode() + data[end:]).decode()
 
 
 class Text:
@@ -13,15 +42,11 @@ class Text:
     def __init__(self, source: str) -> None:
         self.tree = ast.parse(source)
         self._data = source.encode()
-        self._starts = [0]
-        for line in source.encode().splitlines(keepends=True):
-            self._starts.append(self._starts[-1] + len(line))
+        self._starts = _starts(self._data)
 
     def span(self, first: ast.AST, last: ast.AST | None = None) -> tuple[int, int]:
         """Return the byte offsets from the beginning of one node to the end of the same or another one."""
-        last = last or first
-        start = self._starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]  # a placed node
-        return start, self._starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
+        return _span(self._starts, first)[0], _span(self._starts, last or first)[1]
 
     def of(self, first: ast.AST, last: ast.AST | None = None) -> str:
         """Return the text from the beginning of one node to the end of the same or another one."""
@@ -31,12 +56,12 @@ class Text:
     def line_start(self, node: ast.AST) -> str:
         """Return what stands before a node on its line."""
         start, _ = self.span(node)
-        return self._data[self._starts[node.lineno - 1] : start].decode()  # type: ignore[attr-defined]
+        return self._data[self._starts[bisect_right(self._starts, start) - 1] : start].decode()
 
     def line_rest(self, node: ast.AST) -> str:
         """Return what stands after a node on the last of its lines, without the line's end."""
         _, end = self.span(node)
-        return self._data[end : self._starts[node.end_lineno]].decode().rstrip("\r\n")  # type: ignore[attr-defined]
+        return self._data[end : self._starts[bisect_left(self._starts, end)]].decode().rstrip("\r\n")
 
     def edited(self, edits: Iterable[tuple[int, int, str]]) -> str:
         """Return the source with (start, end, text) put in; of edits that overlap only the first one is made."""
@@ -54,7 +79,8 @@ def nested(code: str, indentation: str) -> str | None:
     """Return statements with further indentation before each line; None where that would change a string in them."""
     shown = "\n".join(indentation + line if line.strip() else line for line in code.split("\n"))
     try:
-        same = ast.dump(ast.parse(code)) == ast.dump(ast.Module(ast.parse(f"if 1:\n{shown}").body[0].body, []))  # type: ignore[attr-defined]
+        inside = ast.parse(f"if 1:\n{shown}").body[0]
+        same = isinstance(inside, ast.If) and ast.dump(ast.parse(code)) == ast.dump(ast.Module(inside.body, []))
     except SyntaxError:
         return None
     return shown if same else None

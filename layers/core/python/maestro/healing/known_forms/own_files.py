@@ -78,7 +78,7 @@ def place(node: ast.AST) -> Place | None:
         case ast.Call(func=func, args=[first, *more], keywords=[]) if dotted(func) == "os.path.join" and more:
             words = [_word(m) for m in more]
             rest = "/".join(words) if _folder(first) and all(words) else ""
-            fixed = f"/tmp/{rest}" if isinstance(first, ast.Constant) else ""  # noqa: S108
+            fixed = f"/tmp/{rest}" if isinstance(first, ast.Constant) else ""  # noqa: S108 - what tests of others state
         case ast.Call(func=func, args=[ast.Constant(value=str(path))], keywords=[]) if dotted(
             func
         ) == "os.path.expanduser" and path.startswith("~/"):
@@ -108,7 +108,7 @@ def _word(node: ast.expr) -> str:
 def _folder(node: ast.expr) -> bool:
     """Whether an expression is a shared folder itself, as a string."""
     match node:
-        case ast.Constant(value="/tmp"):  # noqa: S108
+        case ast.Constant(value="/tmp"):  # noqa: S108 - what tests of others state
             return True
         case ast.Call(func=func, args=[], keywords=[]):
             return dotted(func) in _TEMPORARY
@@ -206,11 +206,10 @@ def places_in(function: Function) -> Iterator[Place]:
 def takes_more(function: Function) -> bool:
     """Whether a test function may ask for another fixture."""
     taken = function.args
-    known = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs]
     plain = not (taken.defaults or taken.kwonlyargs or taken.vararg or taken.kwarg or taken.posonlyargs)
     bound = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     fine = function.name.startswith("test") and "tmp_path" not in bound
-    return fine and plain and not any("patch" in ast.unparse(d) for d in function.decorator_list) and len(known) < 50  # noqa: PLR2004
+    return fine and plain and not any("patch" in ast.unparse(d) for d in function.decorator_list)
 
 
 def _stays(module: ast.Module, strings: Collection[str], function: Function) -> "_Stays":

@@ -45,8 +45,9 @@ def restoring(node: ast.AST) -> bool:
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]
     declared: set[str] = set()
-    while body and isinstance(body[0], ast.Global):
-        declared |= set(body.pop(0).names)  # type: ignore[attr-defined]
+    while body and isinstance(first := body[0], ast.Global):
+        declared |= set(first.names)
+        del body[0]
     places = [i for i, s in enumerate(body) if isinstance(s, ast.Expr) and ast.unparse(s) in ("(yield)", "yield")]
     if len(places) != 1:
         return False

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from maestro.healing._forms import dotted
 
@@ -52,9 +53,9 @@ class Rewrite:
         node = next((n for n in ast.walk(self.old) if isinstance(n, ast.Call)), None)
         if node is None:
             return str(dotted(self.old))
-        inner: ast.AST = node.func
-        while dotted(inner) is None:  # the method of what another call gave: name that call
-            inner = inner.value if isinstance(inner, ast.Attribute) else inner.func  # type: ignore[attr-defined]
+        inner = node.func
+        while isinstance(inner, (ast.Attribute, ast.Call)) and dotted(inner) is None:
+            inner = inner.value if isinstance(inner, ast.Attribute) else inner.func  # the call that gave the method
         return str(dotted(inner))
 
     @property
@@ -70,18 +71,18 @@ def rewrites() -> tuple[Rewrite, ...]:
     return tuple(_read(group, old, new) for group in data["groups"] for old, new in group["changes"].items())
 
 
-def _read(group: Mapping[str, object], old: str, new: str) -> Rewrite:
+def _read(group: Mapping[str, Any], old: str, new: str) -> Rewrite:
     return Rewrite(
         old=_expression(old),
         new=_expression(new),
         text=old,
         successor=new,
-        modules=tuple(group.get("modules", ())),  # type: ignore[arg-type]
+        modules=tuple(group.get("modules", ())),
         distribution=str(group["distribution"]),
         removed_in=str(group.get("removed_in", "")),
         source=str(group["source"]),
         error=str(group.get("error", "")),
-        owners=tuple(group.get("owners", ())),  # type: ignore[arg-type]
+        owners=tuple(group.get("owners", ())),
         unpacked=bool(group.get("unpacked", False)),
         everywhere=bool(group.get("everywhere", False)),
     )
@@ -103,7 +104,8 @@ def match(pattern: ast.AST, node: ast.AST, resolve: Resolve) -> dict[str, Bound]
 def _match(pattern: ast.AST, node: ast.AST, resolve: Resolve, found: dict[str, Bound]) -> bool:
     number = _number(pattern)
     if number:
-        return not isinstance(node, ast.Starred) and ast.dump(found.setdefault(number, node)) == ast.dump(node)  # type: ignore[arg-type]  # one node, no list
+        known = node if isinstance(node, ast.Starred) else found.setdefault(number, node)
+        return not isinstance(known, (ast.Starred, list)) and ast.dump(known) == ast.dump(node)
     name = dotted(pattern)
     if name is not None and not _NUMBERED.match(name):
         written = dotted(node)
@@ -139,14 +141,12 @@ def _arguments(pattern: ast.Call, node: ast.Call, resolve: Resolve, found: dict[
     if rest is None:
         return not given
     further: list[ast.AST] = [*node.args[len(args) :], *given.values()]
-    if "_9" in found:
-        return [ast.dump(a) for a in found["_9"]] == [ast.dump(a) for a in further]  # type: ignore[union-attr]
-    found["_9"] = further
-    return True
+    known = found.setdefault("_9", further)
+    return isinstance(known, list) and [ast.dump(a) for a in known] == [ast.dump(a) for a in further]
 
 
 def _number(node: ast.AST) -> str:
-    if isinstance(node, ast.Name) and len(node.id) == 2 and node.id[0] == "_" and node.id[1].isdigit():  # noqa: PLR2004
+    if isinstance(node, ast.Name) and len(node.id) == 2 and node.id[0] == "_" and node.id[1].isdigit():  # noqa: PLR2004 - "_" and a digit
         return node.id
     return ""
 

@@ -115,7 +115,8 @@ class _Edited(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> ast.AST:
         text = self.places.get(id(node))
         if text is None:
-            return super().visit(node)  # type: ignore[no-any-return]
+            rest: ast.AST = super().visit(node)
+            return rest
         return ast.parse(text.format(ast.unparse(node)), mode="eval").body
 
 

@@ -5,6 +5,7 @@ What follows a thing to its new qualified name is in :mod:`maestro.healing.strat
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 import libcst as cst
 from libcst import helpers
@@ -103,6 +104,9 @@ def add_imports(module: cst.Module, needed: Iterable[tuple[str, str]]) -> cst.Mo
     return module.with_changes(body=[*body[:place], *lines, *body[place:]])
 
 
+_Import = TypeVar("_Import", cst.Import, cst.ImportFrom)
+
+
 class _Dropper(cst.CSTTransformer):
     """Drops imports whose name is not used; a block that they leave empty says ``pass``."""
 
@@ -115,12 +119,10 @@ class _Dropper(cst.CSTTransformer):
         local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
         return f"{module}{name}" in self.names and local.partition(".")[0] not in self.used
 
-    def _kept(
-        self, original: cst.Import | cst.ImportFrom, updated: cst.Import | cst.ImportFrom, module: str
-    ) -> cst.Import | cst.ImportFrom | cst.RemovalSentinel:
+    def _kept(self, original: _Import, updated: _Import, module: str) -> _Import | cst.RemovalSentinel:
         if isinstance(original.names, cst.ImportStar):
             return updated
-        kept = [a for a in original.names if not self._unused(module, a)]
+        kept: list[cst.ImportAlias] = [a for a in original.names if not self._unused(module, a)]
         if len(kept) == len(original.names):
             return updated
         if not kept:
@@ -128,14 +130,14 @@ class _Dropper(cst.CSTTransformer):
         return updated.with_changes(names=[*kept[:-1], kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
 
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import | cst.RemovalSentinel:
-        return self._kept(original_node, updated_node, "")  # type: ignore[return-value]  # one kind in, the same out
+        return self._kept(original_node, updated_node, "")
 
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.RemovalSentinel:
         if original_node.relative or original_node.module is None:
             return updated_node
-        return self._kept(original_node, updated_node, f"{dotted(original_node.module)}.")  # type: ignore[return-value]
+        return self._kept(original_node, updated_node, f"{dotted(original_node.module)}.")
 
     def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.BaseSuite:
         del original_node

@@ -84,9 +84,10 @@ def _restores(
 ) -> bool:
     """Whether an assignment gives back a name that is gone: ``collections.Mapping = collections.abc.Mapping``."""
     name = dotted(target)
-    if not isinstance(target, ast.Attribute) or name is None or value is None or dotted(value) is None:
+    other = dotted(value) if value is not None else None
+    if not isinstance(target, ast.Attribute) or name is None or other is None:
         return False
-    if name.split(".")[0] not in foreign or dotted(value).split(".")[0] not in foreign:  # type: ignore[union-attr]
+    if name.split(".")[0] not in foreign or other.split(".")[0] not in foreign:
         return False
     return all(
         stdlib_gone(origin) or {origin, target.attr} & knowledge.missing for origin in resolved(name, origins(after))

@@ -121,10 +121,10 @@ class Comparer:
         return any(self._quietly(s, other) is None for s in old[start : start + 50])
 
     def _find(self, statement: ast.stmt, new: Sequence[ast.stmt], position: int) -> tuple[int | None, list[Difference]]:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if isinstance(statement, _Definition):
             for index in range(position, len(new)):
                 other = new[index]
-                if getattr(other, "name", None) == statement.name and type(other) is type(statement):
+                if isinstance(other, _Definition) and other.name == statement.name and type(other) is type(statement):
                     return index, list(self._definition(statement, other))
             return None, []
         reach = len(new) if self.tests else min(len(new), position + 1)
@@ -149,9 +149,7 @@ class Comparer:
             if not isinstance(statement, ast.Pass):
                 yield Difference(f"was added: {shown(statement)}", statement.lineno, None, statement)
 
-    def _definition(self, old: ast.stmt, new: ast.stmt) -> Iterator[Difference]:
-        assert isinstance(old, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))  # noqa: S101 - narrows the type
-        assert isinstance(new, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))  # noqa: S101
+    def _definition(self, old: _Definition, new: _Definition) -> Iterator[Difference]:
         saved = dict(self._alpha)
         yield from self._decorators(old, new)
         if isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef):
@@ -250,10 +248,10 @@ class Comparer:
                 return self._constant(old, new)
             if isinstance(old, ast.Call) and isinstance(new, ast.Call):
                 return self._call(old, new)
-            if isinstance(old, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                if old.name != new.name:  # type: ignore[attr-defined]
+            if isinstance(old, _Definition) and isinstance(new, _Definition):
+                if old.name != new.name:
                     return Difference(f"{old.name} was renamed", old.lineno, old, new)
-                return next(iter(self._definition(old, new)), None)  # type: ignore[arg-type]
+                return next(iter(self._definition(old, new)), None)
             return self._fields(old, new)
         return None if old == new else Difference(f"{shown(old)} became {shown(new)}", 0)
 

@@ -37,7 +37,7 @@ def main():
         for top in tops(distribution):
             modules.setdefault(top, normal(name))
     version = "%d.%d.%d" % sys.version_info[:3]
-    print(json.dumps({"python": version, "distributions": distributions, "modules": modules}))  # noqa: T201
+    print(json.dumps({"python": version, "distributions": distributions, "modules": modules}))  # noqa: T201 - its answer
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from maestro.healing._forms import dotted, local_names, origins, resolved
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.edits import segment, spliced
 from maestro.healing.known_forms.rewrites import Bound, Rewrite, match, method_of, rewrites
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines
 from maestro.healing.strategies.catalogue import changes
@@ -236,15 +237,15 @@ def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: Spe
     """Spell out a successor: its numbers by what they stand for in the source, its names as the source imports them."""
     pieces: list[tuple[int, int, str]] = []
 
-    def visit(node: ast.AST, parent: ast.AST) -> None:
+    def visit(node: ast.AST, parent: ast.expr | ast.keyword) -> None:
         name = dotted(node)
         if isinstance(node, ast.Name) and node.id in bound:
             what = bound[node.id]
             if isinstance(what, list):
                 new = ", ".join(segment(text, each) for each in what)
-                start = parent.col_offset  # type: ignore[attr-defined]  # of a starred argument
+                start = parent.col_offset  # of a starred argument
                 start = start if new else len(rewrite.successor[:start].rstrip(", "))
-                pieces.append((start, parent.end_col_offset, new))  # type: ignore[attr-defined]
+                pieces.append((start, parent.end_col_offset or 0, new))
                 return
             new = segment(text, what)
             inside = isinstance(parent, (ast.Call, ast.keyword, ast.List)) and node is not getattr(parent, "func", None)
@@ -253,7 +254,7 @@ def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: Spe
             pieces.append((node.col_offset, node.end_col_offset or 0, names.write(name, rewrite.modules)))
         else:
             for child in ast.iter_child_nodes(node):
-                visit(child, node)
+                visit(child, node if isinstance(node, (ast.expr, ast.keyword)) else parent)
 
     visit(rewrite.new, rewrite.new)
     out = rewrite.successor
@@ -264,25 +265,3 @@ def _written(rewrite: Rewrite, bound: Mapping[str, Bound], text: str, names: Spe
 
 def _atom(node: ast.AST) -> bool:
     return isinstance(node, _ATOMS) and not (isinstance(node, ast.Constant) and isinstance(node.value, (int, float)))
-
-
-def _offsets(text: str, node: ast.AST) -> tuple[int, int]:
-    """Return where a node begins and ends in the bytes of its source."""
-    starts = [0]
-    for line in text.encode().splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    begin = starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
-    return begin, starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
-
-
-def segment(text: str, node: ast.AST) -> str:
-    """Return the source of a node as it is written."""
-    begin, end = _offsets(text, node)
-    return text.encode()[begin:end].decode()
-
-
-def spliced(text: str, node: ast.AST, new: str) -> str:
-    """Put other source in the place of a node."""
-    begin, end = _offsets(text, node)
-    data = text.encode()
-    return (data[:begin] + new.encode() + data[end:]).decode()

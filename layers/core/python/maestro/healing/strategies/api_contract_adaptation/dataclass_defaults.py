@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from maestro.healing._forms import MUTABLE_DEFAULT
 from maestro.healing.base import Project, Proposal
-from maestro.healing.strategies.api_contract_adaptation.calls import Spelling, segment, spliced
+from maestro.healing.known_forms.edits import segment, spliced
+from maestro.healing.strategies.api_contract_adaptation.calls import Spelling
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse

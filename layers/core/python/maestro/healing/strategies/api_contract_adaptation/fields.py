@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.edits import segment, spliced
 from maestro.healing.known_forms.fields import renamed_field
-from maestro.healing.strategies.api_contract_adaptation.calls import segment, spliced
 from maestro.healing.strategies.api_contract_adaptation.renames import failing_lines
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse

@@ -8,7 +8,7 @@ from fissix.fixes import fix_imports, fix_urllib
 
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
-from maestro.healing.strategies.api_contract_adaptation.calls import segment, spliced
+from maestro.healing.known_forms.edits import segment, spliced
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -69,13 +70,8 @@ class ProjectPath:
             for folder in _folders(evidence, module):
                 if folder in known:
                     continue
-                edits = environment.change_configuration(
-                    project,
-                    evidence.tree,
-                    lambda old, folder=folder: edit.append_pythonpath(  # type: ignore[misc]
-                        old, folder, base=project.environment.pythonpath
-                    ),
-                )
+                change = partial(edit.append_pythonpath, path=folder, base=project.environment.pythonpath)
+                edits = environment.change_configuration(project, evidence.tree, change)
                 yield Proposal(edits, f"look for the project's own module {module} in {folder}", 0.7)
 
 
