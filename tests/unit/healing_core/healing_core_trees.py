@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from maestro.model import Candidate, ErrorKind, Facts, Failure, Phase, Severity, Strategy
+from maestro.model import Candidate, ErrorKind, Facts, Failure, MutantResult, Mutation, Phase, Severity, Strategy
+
+MUTANT = MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True)
+KILLED = Mutation((MUTANT,), healed=1)
 
 
 def lay_out(root: Path, files: Mapping[str, str | None]) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from healing_core_trees import candidate, failure, lay_out, two_trees
+from healing_core_trees import KILLED, candidate, failure, lay_out, two_trees
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing import combine as combining
@@ -23,8 +23,6 @@ from maestro.model import (
     Failure,
     Frame,
     GateResult,
-    MutantResult,
-    Mutation,
     Outcome,
     Phase,
     Repair,
@@ -68,14 +66,13 @@ def ran(
     repeats: Sequence[Sequence[CaseResult]] = (),
     suite: Sequence[CaseResult] = (),
 ) -> Trial:
-    killed = MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True)
     return Trial(
         name,
         TrialStatus.RAN,
         target=tuple(target),
         repeats=tuple(map(tuple, repeats)),
         suite=tuple(suite),
-        mutation=Mutation((killed,), healed=1),
+        mutation=KILLED,
     )
 
 

@@ -5,13 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
-from healing_core_trees import candidate, failure, two_trees
+from healing_core_trees import KILLED, candidate, failure, two_trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from maestro.healing import judge, racing
 from maestro.healing.attempt import Attempt, Policy
 from maestro.healing.judge import LAST_RESORTS
-from maestro.model import Candidate, CaseResult, Facts, MutantResult, Mutation, Outcome, Phase, Trial, TrialStatus
+from maestro.model import Candidate, CaseResult, Facts, Outcome, Phase, Trial, TrialStatus
 
 OLD = "import collections\n\n\ndef test_a():\n    assert isinstance({}, collections.Mapping)\n    assert 2 > 1\n"
 GOOD = OLD.replace("collections", "collections.abc")
@@ -21,10 +21,9 @@ BROKEN = failure((A,), exception="AttributeError", attributes={"owner": "collect
 FAILED = CaseResult(A, Outcome.FAILED, 0.01, facts=Facts(Phase.CALL, "AttributeError", "boom"))
 PASSED = CaseResult(A, Outcome.PASSED, 0.01)
 BESIDE = CaseResult(B, Outcome.FAILED, 0.01, facts=Facts(Phase.CALL, "ValueError", "another failure"))
-KILLED = MutantResult("x.py", 1, "`<` becomes `<=` in f", killed=True, seconds=0.1, checked=True)
 TRIAL = Trial(
     "c1", TrialStatus.RAN, target=(PASSED,), repeats=((PASSED,), (PASSED,)), suite=(PASSED, BESIDE),
-    mutation=Mutation((KILLED,), healed=1),
+    mutation=KILLED,
 )  # fmt: skip
 
 

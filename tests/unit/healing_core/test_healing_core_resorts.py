@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from healing_core_trees import candidate, failure, two_trees
+from healing_core_trees import KILLED, candidate, failure, two_trees
 from maestro.healing import judge
 from maestro.healing.attempt import Policy
 from maestro.healing.judge import Judgement
@@ -12,8 +12,6 @@ from maestro.healing.resorts import BY_THEMSELVES, delivered, ends
 from maestro.model import (
     CaseResult,
     Facts,
-    MutantResult,
-    Mutation,
     Outcome,
     Phase,
     Repair,
@@ -89,8 +87,7 @@ def test_a_repair_that_contains_a_workaround_is_one(tmp_path: Path, *, kept: boo
     broken = failure((A,), exception="AttributeError", attributes={"owner": "collections", "name": "Mapping"})
     red = CaseResult(A, Outcome.FAILED, 0.01, message="boom", facts=Facts(Phase.CALL, "AttributeError", "boom"))
     green = CaseResult(A, Outcome.PASSED, 0.01)
-    killed = Mutation((MutantResult("x.py", 1, "x", killed=True, seconds=0.1, checked=True),), healed=1)
-    trial = Trial("c1", TrialStatus.RAN, target=(green,), repeats=((green,), (green,)), suite=(green,), mutation=killed)
+    trial = Trial("c1", TrialStatus.RAN, target=(green,), repeats=((green,), (green,)), suite=(green,), mutation=KILLED)
 
     result = judge.judge(
         broken, [candidate()], [trial], [red], before, lambda _: after, Policy(workaround=kept, rounds=("a pin",))
