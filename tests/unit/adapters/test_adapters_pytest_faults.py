@@ -206,6 +206,7 @@ SESSION_FAULTS = {
     "option": ({"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_it": ""}, (), "UsageError"),
     "path": ({"test_it": IT}, ("nowhere",), "UsageError"),
     "hook": ({"conftest": "def pytest_nonsense(): pass", "test_it": IT}, (), "PluginValidationError"),
+    "argument": ({"conftest": "def pytest_collect_file(nonsense): pass", "test_it": IT}, (), "PluginValidationError"),
     "syntax": ({"conftest": "def (", "test_it": ""}, (), "SyntaxError"),
     "exit": ({"conftest": "raise SystemExit(3)", "test_it": ""}, (), "SystemExit"),
     "internal": (
@@ -227,6 +228,7 @@ def test_what_stops_the_session_is_a_result(each_bench: Bench, fault: str) -> No
     # (an old pytest leaves by SystemExit where newer ones raise a UsageError)
     assert error.facts.exception.rpartition(".")[2] in (exception, "SystemExit" if fault == "option" else exception)
     assert fault != "option" or "--no-such-option" in error.message
+    assert fault != "argument" or error.facts.attributes["argument"] == "nonsense"
     assert error.facts.phase is Phase.SESSION
     # when it runs, with ids or without, no test passes (a wrong path hides no id)
     for tests in (None,) if fault == "path" else (None, ["test_it.py::test_it"]):

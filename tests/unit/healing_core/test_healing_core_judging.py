@@ -574,11 +574,18 @@ def test_a_last_resort_waits_while_there_is_another_repair(tmp_path: Path) -> No
     assert combining.combine([resort], source).kept == (resort,)
 
 
-def test_the_same_repair_twice_is_one_change(tmp_path: Path) -> None:
+def test_the_same_repair_of_two_failures_is_one(tmp_path: Path) -> None:
     source = lay_out(tmp_path / "source", FILES)
     patch = patch_of(tmp_path / "1", FILES, install("mock"))
-    result = combining.combine([repair("a", patch), repair("b", patch)], source)
+    sure = dataclasses.replace(repair("b", patch, (A, B)), failures=("g",), confidence=0.95, tier=Tier.APPLIED)
+
+    result = combining.combine([sure, repair("a", patch)], source)
+
     assert result.patch.count("+  - mock") == 1
+    (kept,) = result.kept
+    assert set(kept.failures) == {"f", "g"}
+    assert set(kept.tests_fixed) == {A, B}
+    assert (kept.confidence, kept.tier) == (0.8, Tier.REVIEW)  # of the one that is less sure
 
 
 def test_line_ends_of_the_source_survive(tmp_path: Path) -> None:

@@ -146,6 +146,24 @@ def test_what_does_not_fail_again_cannot_be_proven_and_so_is_not_healed() -> Non
 
     assert "could not be made to fail again" in concluded.cause
     assert healable(concluded) == frozenset()
+    assert conclude(concluded, told).cause == concluded.cause  # asked again, it is told once
+
+
+def test_how_often_a_test_failed_is_counted_over_all_quiet_runs() -> None:
+    found = failure("t.py::test_a")
+    told = [
+        [Observation("alone", {"t.py::test_a": ("failed", "failed")})],
+        [
+            Observation("often", {"t.py::test_a": ("passed",) * 7 + ("failed",)}),
+            Observation("load", {"t.py::test_a": ("passed",) * 3}),
+            Observation("drawn", {"t.py::test_a": ("passed",) * 12}),
+            Observation("drawn-again", {"t.py::test_a": ("passed",) * 11 + ("failed",)}),
+        ],
+    ]
+
+    words = conclude(found, told).diagnosis["words"]
+
+    assert words == "it fails alone too, in 3 of 10 quiet runs, 0 of 3 under load, 1 of 24 with seeds"
 
 
 def test_a_test_that_leans_on_another_is_brittle_and_not_healed_by_hiding_it() -> None:

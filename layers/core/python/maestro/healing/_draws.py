@@ -56,6 +56,11 @@ def decided(known: Mapping[str, Observation], victims: Sequence[str]) -> dict[st
     return {"good": good, "bad": bad} if good and bad else None
 
 
+def seeded(known: Mapping[str, Observation]) -> list[Observation]:
+    """The runs with seeds that were made."""
+    return [known[name] for name in _NAMES if name in known]
+
+
 def said(told: Mapping[str, Sequence[int]]) -> str:
     """The words for it."""
     return f"its random numbers decide: it fails for {len(told['bad'])} of {SEEDS} seeds, the same ones each time"

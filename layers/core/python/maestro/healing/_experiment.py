@@ -71,5 +71,10 @@ class Observation:
 
     def rate(self, test: str) -> float | None:
         """Return the share of repetitions in which a test failed; None where it never ran."""
+        bad, runs = self.failed(test)
+        return bad / runs if runs else None
+
+    def failed(self, test: str) -> tuple[int, int]:
+        """Return in how many repetitions a test failed, and in how many it ran."""
         seen = [o for o in self.outcomes.get(test, ()) if o != "absent"]
-        return sum(o in _BAD for o in seen) / len(seen) if seen else None
+        return sum(o in _BAD for o in seen), len(seen)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -58,9 +58,12 @@ class Combination:
 def combine(repairs: Sequence[Repair], source: Path) -> Combination:
     """Combine repairs of one source tree: those that fix the most tests first, then the smallest.
 
-    ``source`` is only read. Raises :class:`CombineError` when git cannot work at all.
+    Repairs of several failures with one patch become one. ``source`` is only read. Raises :class:`CombineError` when
+    git cannot work at all.
     """
-    ordered = sorted(repairs, key=lambda r: (r.generator in LAST_RESORTS, -len(r.tests_fixed), size(r.patch), r.id))
+    ordered = sorted(
+        _joined(repairs), key=lambda r: (r.generator in LAST_RESORTS, -len(r.tests_fixed), size(r.patch), r.id)
+    )
     kept: list[Repair] = []
     deferred: list[Repair] = []
     reasons: list[str] = []
@@ -105,6 +108,21 @@ def squash(source: Path, patches: Sequence[str]) -> str:
                 raise CombineError(f"a patch does not fit onto those before it: {problem}")
             git.commit("patch")
         return git.diff(first, "HEAD")
+
+
+def _joined(repairs: Sequence[Repair]) -> list[Repair]:
+    """Make one repair of those that say the same: all their failures and tests, and what the least sure one earned."""
+    same: dict[str, list[Repair]] = {}
+    for repair in repairs:
+        same.setdefault(repair.patch, []).append(repair)
+    return [
+        replace(
+            min(group, key=lambda r: r.confidence),
+            failures=tuple(dict.fromkeys(f for r in group for f in r.failures)),
+            tests_fixed=tuple(dict.fromkeys(t for r in group for t in r.tests_fixed)),
+        )
+        for group in same.values()
+    ]
 
 
 class _Git:

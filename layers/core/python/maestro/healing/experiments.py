@@ -45,6 +45,7 @@ MAX_STRESS = 40
 _SLOW_SECONDS = 30.0
 _START_SECONDS = 0.4  # of a process with the tool
 _STEP_SECONDS = 30.0  # what the runs with seeds, or with other clocks, may take together
+_SAID = ". Experiments: "
 _COUNTER = re.compile(r"\b\d+-\d+\]$")  # what pytest-repeat adds to the ids of tests that it runs again
 
 
@@ -266,12 +267,21 @@ def conclude(failure: Failure, told: Sequence[Sequence[Observation]]) -> Failure
     known = _by_name(told)
     ordered = _revealing(failure, known)
     diagnosis = _of_chance(failure, known) if ordered is None else _of_order(failure, ordered, told)
+    return concluded(failure, told, diagnosis)
+
+
+def concluded(failure: Failure, told: Sequence[Sequence[Observation]], diagnosis: Mapping[str, Any]) -> Failure:
+    """Return a failure with its diagnosis, the tally of the experiments, and their words behind those of its cause.
+
+    The words of earlier experiments go: a failure may be asked about again, in a later round.
+    """
     tally = tuple(
         {"name": o.name, "outcomes": {t: list(seen) for t, seen in o.outcomes.items()}, "problem": o.problem}
         for step in told
         for o in step
     )
-    cause = f"{failure.cause}. Experiments: {diagnosis['words']}" if diagnosis["words"] else failure.cause
+    cause = failure.cause.partition(_SAID)[0]
+    cause += f"{_SAID}{diagnosis['words']}" if diagnosis["words"] else ""
     return dataclasses.replace(failure, cause=cause, diagnosis=diagnosis, experiments=tally)
 
 
@@ -341,8 +351,9 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
         verdict, words, stress = "random", _draws.said(drawn), _draws.again(drawn, every)
     elif worst > 0:
         verdict = "timing" if loaded > worst else "random"
-        words = f"it fails alone too, in {worst:.0%} of {runs} quiet runs"
-        words += f" and {loaded:.0%} under load" if load is not None else ""
+        words = f"it fails alone too, in {_shares(calm, victims)} quiet runs"
+        words += f", {_shares([load], victims)} under load" if load is not None else ""
+        words += f", {_shares(seeded, victims)} with seeds" if (seeded := _draws.seeded(known)) else ""
         stress = [Experiment("again-often", every, "alone", repeat=repetitions(worst))]
     elif loaded > 0:
         verdict, words = "timing", f"it passes in a calm machine and fails in {loaded:.0%} of runs under load: timing"
@@ -364,6 +375,13 @@ def _of_chance(failure: Failure, known: Mapping[str, Observation]) -> dict[str, 
         "stress": [dataclasses.asdict(e) for e in stress],
         **({"draws": drawn} if drawn else {}),
     }
+
+
+def _shares(observations: Sequence[Observation], victims: Sequence[str]) -> str:
+    """Say in how many of its runs the test failed that fails most: "2 of 10"."""
+    seen = [[o.failed(v) for o in observations] for v in victims]
+    bad, every = max(((sum(b for b, _ in each), sum(n for _, n in each)) for each in seen), key=lambda pair: pair[0])
+    return f"{bad} of {every}"
 
 
 def repetitions(rate: float) -> int:

@@ -139,10 +139,10 @@ def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per 
     if "options" in get:
         return _Cause(f"options:{get['options']}", f"the test tool does not know the options {get['options']}")
     if "hook" in get:
-        argument = get.get("argument", "")
-        return _Cause(
-            f"hook:{get['hook']}:{argument}", f"the hook `{get['hook']}` has no argument `{argument}` any more"
-        )
+        argument, hook = get.get("argument", ""), get["hook"]
+        lacks = f"the hook `{hook}` has no argument `{argument}` any more"
+        said = lacks if argument else f"an implementation of the hook `{hook}` is refused"
+        return _Cause(f"hook:{hook}:{argument}", said)
     frame = innermost_in_project(facts)
     if kind == "NameError" and name and frame is not None:
         return _Cause(f"name:{frame.file}:{name}", f"`{name}` is not defined{where}")

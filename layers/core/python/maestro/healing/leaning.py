@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from maestro.healing.experiments import MAX_VICTIMS, Experiment, Ground, Observation
+from maestro.healing.experiments import MAX_VICTIMS, Experiment, Ground, Observation, concluded
 from maestro.model import CaseResult, Failure, Phase
 
 MAX_SEARCHED = 20  # tests whose setters are looked for
@@ -132,13 +132,7 @@ def conclude(
         "needs": needs,
         "stress": [dataclasses.asdict(e) for e in runs],
     }
-    tally = tuple(
-        {"name": o.name, "outcomes": {t: list(seen) for t, seen in o.outcomes.items()}, "problem": o.problem}
-        for step in told
-        for o in step
-    )
-    cause = f"{failure.cause}. Experiments: {words}"
-    return dataclasses.replace(failure, cause=cause, diagnosis=diagnosis, experiments=tally)
+    return concluded(failure, told, diagnosis)
 
 
 def _stress(failure: Failure, ground: Ground) -> list[Experiment]:

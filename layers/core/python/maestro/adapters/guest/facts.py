@@ -159,7 +159,9 @@ class FactFinder(object):
             message = self.clean(text_of(error))
             said = re.match(r"Plugin '(?P<plugin>[^']+)' for hook '(?P<hook>\w+)'", message)
             said = said or re.match(r"unknown hook '(?P<hook>\w+)' in plugin (?P<plugin>.*)", message)
-            return said.groupdict() if said else {}
+            bad = re.search(r"Argument\(s\) [{\[](?P<argument>[^}\]]*)", message)
+            words = re.findall(r"\w+", bad.group("argument")) if bad else []
+            return dict(said.groupdict(), **({"argument": ", ".join(sorted(words))} if words else {})) if said else {}
         if re.search(r"^DID NOT RAISE|\bnot raised\b", text_of(error)) and getattr(os, "geteuid", lambda: 1)() == 0:
             return {"superuser": True}  # whom no right is refused
         for kind, find in (
