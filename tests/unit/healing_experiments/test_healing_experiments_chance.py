@@ -245,6 +245,25 @@ def test_a_port_that_another_process_has_taken_is_left_to_it(machine: LocalMachi
     assert "+PORT = _free_port()" in repair.patch
 
 
+def test_a_taken_port_that_the_calls_of_a_file_state_is_left_to_its_owner(
+    machine: LocalMachine, tmp_path: Path
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        files = served(port)
+        text = (
+            files["tests/test_server.py"].replace(f"PORT = {port}\n", "").replace("Server(PORT)", "Server(port=PORT)")
+        )
+        outcome = run(machine, tmp_path, {**files, "tests/test_server.py": text.replace("PORT", str(port))})
+
+    assert outcome.run.status == "healed", [f.cause for f in outcome.failures]
+    (repair,) = outcome.accepted
+    assert repair.generator == "free_port"
+    assert '+    with socket.create_connection(("127.0.0.1", _PORT)) as client:' in repair.patch
+
+
 def test_a_server_that_the_product_leaves_open_is_still_in_the_way(machine: LocalMachine, tmp_path: Path) -> None:
     # given a product that ends without closing: what it left is in the way of the next test
     with socket.socket() as unused:

@@ -150,3 +150,109 @@ def test_a_change_that_only_looks_like_it_is_refused(bench: Any, change: Callabl
 
 
 LINES = "\n".join(free_port.LINES)
+
+
+# ------------------------------------------------------------------ a port that the calls of a file state
+
+CALLS = """\
+import shop
+
+
+def test_it():
+    server = shop.serve("127.0.0.1", 8765)
+    assert server.port == 8765
+    with shop.connection(("127.0.0.1", 8765)) as client:
+        assert client.heard == "hello"
+    assert shop.get("http://127.0.0.1:8765/") == "hello"
+    shop.stop(port=8765)
+
+
+def test_nothing():
+    assert shop.name == "shop"
+"""
+SHARED = (
+    CALLS.replace('"http://127.0.0.1:8765/"', 'f"http://127.0.0.1:{_PORT}/"')
+    .replace("8765", "_PORT")
+    .replace("import shop\n", f"import shop\nimport socket\n\n\n{LINES}\n\n\n_PORT = _free_port()\n")
+)
+
+
+def test_all_calls_of_a_file_share_a_free_port(bench: Any, asked: Callable[..., Any]) -> None:
+    (candidate,) = asked({"tests/test_demo.py": CALLS}).candidates
+
+    assert (bench.applied(candidate) / "tests/test_demo.py").read_text() == SHARED
+    assert bench.findings(candidate) == []
+
+
+def test_an_address_that_a_file_binds_is_used_by_those_that_name_it(bench: Any, asked: Callable[..., Any]) -> None:
+    text = CALLS.replace("\n\ndef test_it", '\n\nURL = "http://localhost:8765"\n\n\ndef test_it')
+    (candidate,) = asked({"tests/test_demo.py": text}).candidates
+    assert '+URL = f"http://localhost:{_PORT}"' in candidate.patch
+    assert bench.findings(candidate) == []
+
+    other = text.replace('assert shop.name == "shop"', "shop.get(URL)")
+    assert asked({"tests/test_demo.py": other}).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("port == 8765", "port != 8765"),
+        ("port == 8765", "pid < 8765"),
+        ("port == 8765", "count == 8765"),
+        ("port == 8765", "port == 8765  # 8765 it is"),
+        ("8765/", "8765/{}"),
+        ('"http://127.0.0.1:8765/"', 'f"http://127.0.0.1:8765/{shop.name}"'),
+        ('"http://127.0.0.1:8765/"', 'r"http://127.0.0.1:8765/"'),
+        ('"http://127.0.0.1:8765/"', '"8765 is http://127.0.0.1:8765/"'),
+        ("shop.stop(port=8765)", "shop.stop(8765)"),
+        ("    assert server.port", "    port = 8765\n    assert shop.chosen() != port\n    assert server.port"),
+        ("def test_it", "@pytest.mark.parametrize('port', [8765])\ndef test_it"),
+        ('assert shop.name == "shop"', "shop.serve('127.0.0.1', 8765)"),
+        ("def test_nothing", "_PORT = 1\n\n\ndef test_nothing"),
+    ],
+    ids=[
+        "denied", "a limit", "a count", "a comment", "a form", "put together", "raw", "said twice", "unnamed",
+        "asserted by name", "parameter", "another test", "the name is taken",
+    ],
+)  # fmt: skip
+def test_a_number_in_a_call_that_may_mean_something_else_stays(asked: Callable[..., Any], old: str, new: str) -> None:
+    assert old in CALLS
+    assert asked({"tests/test_demo.py": CALLS.replace(old, new)}).candidates == ()
+
+
+@pytest.mark.parametrize("where", ["shop/server.py", "README.md", "tests/conftest.py"])
+def test_a_port_in_calls_that_another_file_states_stays(asked: Callable[..., Any], where: str) -> None:
+    assert asked({"tests/test_demo.py": CALLS, where: "port = 8765\n"}).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("server.port == _PORT", "server.port == server.port"),
+        ("server.port == _PORT", "server.port == 8765"),
+        ('"127.0.0.1", _PORT)\n', '"127.0.0.1", _PORT + 1)\n'),
+        ("_PORT = _free_port()", "_PORT = _free_port() or 1"),
+        ("_PORT = _free_port()", "_PORT = 9000"),
+        ('found.bind(("127.0.0.1", 0))', "found.bind(('', 0))"),
+        ("{_PORT}/", "{_PORT}/other"),
+        ("{_PORT}/", "{_PORT!r}/"),
+        ('shop.name == "shop"', "shop.name == _PORT"),
+        ("    shop.stop(port=_PORT)\n", ""),
+        ("def test_nothing", "_PORT = 1\n\n\ndef test_nothing"),
+    ],
+)
+def test_a_change_that_only_looks_like_a_shared_port_is_refused(bench: Any, old: str, new: str) -> None:
+    bench.write({"tests/test_demo.py": CALLS, "shop/__init__.py": ""})
+    assert old in SHARED
+    assert bench.rules({"tests/test_demo.py": SHARED.replace(old, new, 1)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("port == 8765", "count == 8765"), ("port == 8765", "port != 8765"), ("(port=8765)", "(8765)")]
+)
+def test_a_number_that_may_mean_something_else_is_no_port_to_the_gate_either(bench: Any, old: str, new: str) -> None:
+    bench.write({"tests/test_demo.py": CALLS.replace(old, new), "shop/__init__.py": ""})
+    after = SHARED.replace(old.replace("8765", "_PORT"), new.replace("8765", "_PORT"))
+    assert after != SHARED
+    assert bench.rules({"tests/test_demo.py": after})

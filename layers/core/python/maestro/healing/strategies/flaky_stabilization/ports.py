@@ -1,4 +1,4 @@
-"""A port that a test file states, and that another process has taken, becomes one which nothing uses.
+"""A port that a test file states, once as a name or in its calls, and that is taken, becomes one which nothing uses.
 
 A server that the product leaves open is in the way of the next test, and so is a port that the system has not given
 back yet; then a test before it had the port. So every test that uses the port has to fail, alone as well, every time.
@@ -7,13 +7,14 @@ The file still binds the port once, so that all its tests share it, and what one
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms import free_port
+from maestro.healing.known_forms.edits import Text
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
 from maestro.healing.strategies.imports import parse
@@ -45,19 +46,42 @@ class FreePort:
         named = {int(number) for number in _IN_MESSAGE.findall(facts.message)}
         for path in _files(failure, tree):
             text = tree.text(path) or ""
-            for name, number, node in free_port.ports(parse(text) or ast.Module([], [])):
+            module = parse(text) or ast.Module([], [])
+            for name, number, node in free_port.ports(module):
                 if named and number not in named:
                     continue
                 others = list(_stating(number, tree))
-                if any(tree.role(other) not in _OF_TESTS for other in others):
-                    raise LeftAloneError(f"port {number} is stated outside of the tests: it may be the product's own")
-                if passing := _users(name, tree) - set(map(_placed, failure.tests)):
-                    first = min(passing)[1]
-                    raise LeftAloneError(f"{first} could have port {number}: what it leaves open may be in the way")
+                _free_to_move(number, others, _users({name}, tree), failure, tree)
                 changed = with_free_port(text, node) if others == [path] else None
                 if changed is not None:
                     said = f"`{name}` of {path} is a port that nothing uses: {number} is taken by another process"
                     yield Proposal({path: changed}, said, 0.7, workaround=True)
+            for number, places in free_port.literals(module).items():
+                words = free_port.users(module, places)
+                if (named and number not in named) or _bound_alone(number, module) or words is None:
+                    continue
+                others = list(_stating(number, tree))
+                _free_to_move(number, others, _users(words, tree), failure, tree)
+                changed = with_shared_port(text, number) if others == [path] * len(places) else None
+                if changed is not None:
+                    said = f"the port of {path} is one that nothing uses: {number} is taken by another process"
+                    yield Proposal({path: changed}, said, 0.7, workaround=True)
+
+
+def _free_to_move(
+    number: int, others: Sequence[str], users: set[tuple[str, str]], failure: Failure, tree: SourceTree
+) -> None:
+    """Raise LeftAloneError where the product states the port too, or a test that does not fail could have it."""
+    if any(tree.role(other) not in _OF_TESTS for other in others):
+        raise LeftAloneError(f"port {number} is stated outside of the tests: it may be the product's own")
+    if passing := users - set(map(_placed, failure.tests)):
+        first = min(passing)[1]
+        raise LeftAloneError(f"{first} could have port {number}: what it leaves open may be in the way")
+
+
+def _bound_alone(number: int, module: ast.Module) -> bool:
+    """Whether a file states a port as a name that it binds once: then that name's own value changes, or nothing."""
+    return any(bound == number for _, bound, _ in free_port.ports(module))
 
 
 def _files(failure: Failure, tree: SourceTree) -> list[str]:
@@ -83,8 +107,8 @@ def _placed(test: str) -> tuple[str, str]:
     return test.partition("::")[0], test.partition("[")[0].rpartition("::")[2]
 
 
-def _users(name: str, tree: SourceTree) -> set[tuple[str, str]]:
-    """The files and names of tests that use a name, themselves or through functions, fixtures and set-ups."""
+def _users(words: set[str], tree: SourceTree) -> set[tuple[str, str]]:
+    """The files and names of tests that use names or values, themselves or through functions, fixtures, set-ups."""
     functions = [
         (path, node)
         for path in tree.python_files
@@ -93,7 +117,7 @@ def _users(name: str, tree: SourceTree) -> set[tuple[str, str]]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     mentioned = {id(function): _mentioned(function) for _, function in functions}
-    using, known = {name}, 0
+    using, known = set(words), 0
     while len(using) > known:
         known = len(using)
         using |= {f.name for _, f in functions if mentioned[id(f)] & using}
@@ -128,6 +152,25 @@ def with_free_port(text: str, node: ast.Assign) -> str | None:
     end = value.end_col_offset or 0
     lines[value.lineno - 1] = (line[: value.col_offset] + f"{free_port.FUNCTION}()".encode() + line[end:]).decode()
     changed = below_imports("".join(lines), module, ["socket"], list(free_port.LINES))
+    return changed if parse(changed) is not None else None
+
+
+def with_shared_port(text: str, number: int) -> str | None:
+    """Let a free port take the place of a number wherever a file states it; None where that does not go."""
+    source = Text(text)
+    edits: list[tuple[int, int, str]] = []
+    for place in free_port.literals(source.tree).get(number, ()):
+        written, (start, end) = source.of(place), source.span(place)
+        if isinstance(place.value, str):
+            if not written.startswith(("'", '"')) or parse(f"f{written}") is None or written.count(str(number)) != 1:
+                return None  # put together from several strings, or raw
+            edits.append((start, end, "f" + written.replace(str(number), f"{{{free_port.SHARED}}}")))
+        else:
+            edits.append((start, end, free_port.SHARED))
+    if not edits or free_port.FUNCTION in text:
+        return None
+    added = [*free_port.LINES, "", "", free_port.BINDING]
+    changed = below_imports(source.edited(edits), source.tree, ["socket"], added)
     return changed if parse(changed) is not None else None
 
 
