@@ -66,6 +66,39 @@ def test_what_is_never_installed(bench: Bench, fail: Fail, module: str) -> None:
     assert bench.propose(failure, strategies=DEPENDENCY) == []
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"demo/yaml.py": "import yaml\n", "tests/test_demo.py": "import yaml\n"}, ["pytest", "PyYAML"]),
+        ({"demo/widgets.py": "", "requirements-dev.txt": "widgets\n"}, ["pytest", "widgets"]),
+        ({"demo/widgets.py": ""}, None),  # nothing asks for a stranger's distribution: it may mean its own
+        ({"widgets.py": "", "requirements-dev.txt": "widgets\n"}, None),
+        ({"src/widgets.py": "", "requirements-dev.txt": "widgets\n"}, None),
+        ({"tests/__init__.py": "", "tests/widgets.py": "", "requirements-dev.txt": "widgets\n"}, None),
+    ],
+)
+def test_what_lies_in_a_package_is_no_module_of_its_name(
+    bench: Bench, fail: Fail, files: dict[str, str], expected: list[str] | None
+) -> None:
+    module = "yaml" if "demo/yaml.py" in files else "widgets"
+    bench.write({"demo/__init__.py": "", "tests/test_demo.py": f"import {module}\n", **files})
+    failure = fail("ModuleNotFoundError", f"No module named '{module}'", attributes={"module": module})
+    candidates = bench.propose(failure, strategies=DEPENDENCY)
+    if expected is None:
+        assert candidates == []
+    else:
+        bench.apply(candidates[0])
+        assert installs(bench) == expected
+
+
+def test_a_module_beside_the_one_that_asks_for_it_was_meant_in_python_2(bench: Bench, fail: Fail) -> None:
+    bench.write({"demo/__init__.py": "import yaml\n", "demo/yaml.py": "", "tests/test_demo.py": "import demo\n"})
+    failure = fail(
+        "ModuleNotFoundError", "No module named 'yaml'", file="demo/__init__.py", line=1, attributes={"module": "yaml"}
+    )
+    assert bench.propose(failure, strategies=DEPENDENCY) == []
+
+
 def test_the_projects_own_range_is_used(bench: Bench, fail: Fail) -> None:
     bench.write(
         {

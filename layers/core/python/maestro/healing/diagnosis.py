@@ -74,7 +74,7 @@ _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "PackageNotFoundErro
 _RAISES = re.compile(r"^raise\b")
 _CLAIM = ". It is a regression of the product: "
 # Generators whose success contradicts a regression: the same source and the same tests pass in another environment.
-CONTRADICTING = frozenset({"dated_environment", "stated_environment", "stated_variable"})
+CONTRADICTING = frozenset({"dated_environment", "project_installed", "stated_environment", "stated_variable"})
 _ENVIRONMENTAL = frozenset({Strategy.DEPENDENCY_FIX, Strategy.ENVIRONMENT_HEALING})
 _EDITING = frozenset({Strategy.API_CONTRACT_ADAPTATION, Strategy.SYNTAX_REPAIR})
 _UNSTEADY = frozenset({"order", "timing", "random", "listing", "hashing", "leftover", "clock", "brittle"})

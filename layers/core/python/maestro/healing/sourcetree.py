@@ -112,6 +112,10 @@ class SourceTree:
         return tuple(sorted(found[:MAX_FILES]))
 
     @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    @cached_property
     def python_files(self) -> tuple[str, ...]:
         """The Python sources among :attr:`files`."""
         return tuple(f for f in self.files if f.endswith((".py", ".pyw")))
@@ -172,12 +176,16 @@ class SourceTree:
 
     @cached_property
     def modules(self) -> frozenset[str]:
-        """Top-level import names that the tree itself brings: from the root, and from ``src``-like folders."""
+        """Top-level import names that the tree itself brings: from the root, and from ``src``-like folders.
+
+        What a package of the product has inside (``shop/yaml.py``) is no module of that name (``yaml``).
+        """
         names: set[str] = set()
         for path in self.python_files:
             parts = PurePosixPath(path).parts
             names.add(PurePosixPath(parts[-1]).stem if len(parts) == 1 else parts[0])
-            if len(parts) > 1:  # src/package/..., lib/module.py, tests/helpers.py
+            inside = f"{parts[0]}/__init__.py" in self._known and self.role(path) is Role.PRODUCT
+            if len(parts) > 1 and not inside:  # src/package/..., lib/module.py, tests/helpers.py
                 names.add(PurePosixPath(parts[1]).stem)
         return frozenset(names - {"__init__", "setup", "conftest"})
 

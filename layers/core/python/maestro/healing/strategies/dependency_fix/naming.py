@@ -44,7 +44,7 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
     if evidence.tree.owns(top) or top in table("python2_modules")["modules"]:
         return
     candidate = tabled(evidence, module)
-    if is_stdlib(top) and candidate is None:
+    if (is_stdlib(top) and candidate is None) or (_beside(evidence, top) and declared_as(evidence, module) is None):
         return
     why, prior = f"the table of import names says that {candidate} brings it", 0.85
     if candidate is None:
@@ -62,6 +62,13 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
         yield Found(candidate, why, prior, canonical(want.name) in evidence.declared)
         return
     yield from _ranged(want, stated)
+
+
+def _beside(evidence: Evidence, name: str) -> bool:
+    """Whether a module of that name lies beside the file that asks for it: in Python 2, it meant that one."""
+    folders = {path.rpartition("/")[0] for path in evidence.project_files if not path.endswith(f"/{name}.py")}
+    places = {f"{folder}/{name}{rest}" for folder in folders for rest in (".py", "/__init__.py")}
+    return not places.isdisjoint(evidence.tree.files)
 
 
 def _ranged(want: Requirement, stated: Requirement) -> Iterator[Found]:

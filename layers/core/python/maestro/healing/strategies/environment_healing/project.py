@@ -11,6 +11,7 @@ from maestro.config import edit
 from maestro.healing.base import Project, Proposal
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies import environment
+from maestro.healing.strategies.environment_healing import own_plugin
 from maestro.healing.strategies.evidence import Evidence
 from maestro.model import Failure, Strategy
 
@@ -48,6 +49,8 @@ class ProjectInstalled:
             why = f"its metadata ({named[0]}) is asked for"
         elif called:
             why = f"the tests start its program {called[0]}"
+        elif plugin := own_plugin.missed(evidence):
+            why = plugin
         else:
             return
         # A process that is given no variables finds a copy in the environment, but not always the tree itself.
