@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - sources of the projects under test stand on one line
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -89,6 +90,30 @@ def test_what_lies_in_a_package_is_no_module_of_its_name(
     else:
         bench.apply(candidates[0])
         assert installs(bench) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("from zope.component.testing import setUp", "zope.component"),
+        ("from zope import component, interface", "zope.component"),
+        ("import zope.component", "zope.component"),
+        ("import zope", None),
+    ],
+)
+def test_of_a_namespace_what_was_imported_is_installed(
+    bench: Bench, fail: Fail, line: str, expected: str | None
+) -> None:
+    bench.write({"tests/test_demo.py": f"{line}\n", "requirements-dev.txt": "zope.component\nzope.schema\n"})
+    failure = fail("ModuleNotFoundError", "No module named 'zope'", attributes={"module": "zope"})
+    here = Frame("tests/test_demo.py", 1, "<module>", in_project=True, code=line)
+    failure = dataclasses.replace(failure, facts=dataclasses.replace(failure.facts, frames=(here,)))
+    candidates = bench.propose(failure, strategies=DEPENDENCY)
+    if expected is None:
+        assert candidates == []
+    else:
+        bench.apply(candidates[0])
+        assert installs(bench) == ["pytest", expected]
 
 
 def test_a_module_beside_the_one_that_asks_for_it_was_meant_in_python_2(bench: Bench, fail: Fail) -> None:

@@ -41,6 +41,7 @@ class Found:
 def find(evidence: Evidence, module: str) -> Iterator[Found]:
     """Yield the requirements that may bring ``module``, the likeliest first; nothing for the project's own modules."""
     top = module.partition(".")[0]
+    module = _in_full(evidence, module) if module in _NAMESPACES else module
     if evidence.tree.owns(top) or top in table("python2_modules")["modules"]:
         return
     candidate = tabled(evidence, module)
@@ -62,6 +63,16 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
         yield Found(candidate, why, prior, canonical(want.name) in evidence.declared)
         return
     yield from _ranged(want, stated)
+
+
+def _in_full(evidence: Evidence, namespace: str) -> str:
+    """Return what was to be imported of a namespace, of which not even the first distribution is installed."""
+    for frame in reversed(evidence.facts.frames):
+        found = re.match(rf"\s*(?:from\s+({namespace}\.[\w.]+)\s|from\s+{namespace}\s+import\s+(\w+)|"
+                         rf"import\s+({namespace}\.[\w.]+))", frame.code)  # fmt: skip
+        if found is not None:
+            return found[1] or found[3] or f"{namespace}.{found[2]}"
+    return namespace
 
 
 def _beside(evidence: Evidence, name: str) -> bool:
@@ -120,7 +131,7 @@ def _usual(name: str) -> tuple[str, ...]:
 
 def _by_name(evidence: Evidence, module: str) -> str | None:
     parts = module.split(".")
-    name = "-".join(parts) if len(parts) > 1 and parts[0] in _NAMESPACES else parts[0]
+    name = "-".join(parts[:2]) if parts[0] in _NAMESPACES else parts[0]
     if name.startswith("_") or name in evidence.tree.names or name in _COMMON:
         return None  # most likely the project's own, out of reach; a stranger's distribution is no repair of that
     try:
