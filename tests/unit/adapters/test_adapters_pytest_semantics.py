@@ -197,6 +197,25 @@ def test_shuffling_is_deterministic_and_loses_nothing(bench: Bench) -> None:
     assert order(None) == list(collection.tests)
 
 
+def test_a_part_of_a_suite_that_a_plugin_reorders_runs_as_it_stood_in_the_whole(bench: Bench) -> None:
+    # given a plugin that turns the order round, as pytest-reverse does
+    bench.write(
+        conftest="def pytest_collection_modifyitems(items):\n    items.reverse()\n",
+        test_a="def test_p(): pass\ndef test_q(): pass\n",
+        test_b="def test_r(): pass\ndef test_s(): pass\n",
+    )
+    collection = bench.collect()
+    assert [name[-1] for name in collection.tests] == ["s", "r", "q", "p"]
+
+    def order(asked: list[str]) -> list[str]:
+        log = bench.run(asked, collection=collection, args=("-v",)).log
+        return [line.split()[0] for line in log.splitlines() if " PASSED" in line]
+
+    # then all of it, and a part of it, runs in that order: it is not turned round a second time, file by file
+    assert order(list(collection.tests)) == list(collection.tests)
+    assert order(list(collection.tests[1:])) == list(collection.tests[1:])
+
+
 def test_the_child_sees_only_what_it_is_given(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:

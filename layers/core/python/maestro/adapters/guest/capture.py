@@ -76,7 +76,7 @@ class Capture(object):
         self.events = events
         self.root = request["root"]
         asked = request.get("asked")
-        self.asked = None if asked is None else set(asked)
+        self.asked = None if asked is None else {name: place for place, name in enumerate(asked)}
         # Files and folders asked for as a whole: all tests in them are wanted.
         self.whole = {name for name in self.asked or () if "::" not in name}
         self.folders = tuple(name + "/" for name in self.whole)
@@ -168,7 +168,7 @@ class Capture(object):
             keep, drop = [], []
             for item in items:
                 (keep if self.wanted(self.events.clean(item.nodeid)) else drop).append(item)
-            items[:] = keep
+            items[:] = sorted(keep, key=self.place)
             if drop:
                 config.hook.pytest_deselected(items=drop)
         if self.seed is not None:
@@ -181,6 +181,10 @@ class Capture(object):
         if name.partition("::")[0] in self.whole or SESSION in self.whole or name.startswith(self.folders):
             return True
         return any(name.startswith((one + "::", one + "[")) for one in self.groups(name))
+
+    def place(self, item):
+        """Tests stand in the order of the whole suite, in which a plugin that reorders saw them all, not these few."""
+        return self.asked.get(self.events.clean(item.nodeid), len(self.asked))
 
     def groups(self, name):
         parts = name.partition("[")[0].split("::")
