@@ -35,9 +35,18 @@ return prices
 def test_total():
     assert total(pair()) == 3
 """
+WORDS = """\
+from shop import total
+
+
+def test_total():
+    asert total([1, 2]) === 3
+"""
 SLIPS = [
     pytest.param(QUOTES, '    of one shop."""', id="quotes"),
     pytest.param(PLACED, "    return prices", id="placed"),
+    pytest.param(WORDS.replace("===", "=="), "    assert total([1, 2]) == 3", id="words"),
+    pytest.param(WORDS.replace("asert", "assert"), "    assert total([1, 2]) == 3", id="operators"),
 ]
 
 

@@ -245,6 +245,16 @@ UNREADABLE = {
     "typographic quotes": ("X = \u201ca b\u201d\nY = \u2018c\u2019\n", "X = \"a b\"\nY = 'c'\n", "X = \"ab\"\nY = 'c'\n"),
     "names that ran together": ("X = fg, 1)\n", "X = f(g, 1)\n", "X = f(h, 1)\n"),
     "asyncio.async": ("import asyncio\nasyncio.async(f())\n", "import asyncio\nasyncio.ensure_future(f())\n", "import asyncio\nasyncio.run(f())\n"),
+    "a misspelt keyword": ("asert f(1) == 2\n", "assert f(1) == 2\n", "assert f(1) == 3\n"),
+    "a keyword left out": ("asert f(1) == 2\n", "assert f(1) == 2\n", "f(1) == 2\n"),
+    "a keyword and a name": ("retrun = x y\n", None, "return = x\n"),
+    "the operator of another language": ("assert f(1) === 2\n", "assert f(1) == 2\n", "assert f(1) != 2\n"),
+    "an operator that says less": ("assert f(1) === 2\n", "assert f(1) == 2\n", "assert f(1) >= 2\n"),
+    "both and either": ("assert a && b\n", "assert a and b\n", "assert a or b\n"),
+    "not of what is compared": ("assert !a == b\n", None, "assert not a == b\n"),
+    "two lines read otherwise": ("asert a\nasert b\n", None, "assert a\nasset = b\n"),
+    "the last marker of a conflict": ("X = 1\n>>>>>>> b\n", "X = 1\n", "X = 2\n"),
+    "half of a conflict": ("X = 1\n=======\nX = 2\n>>>>>>> b\n", None, "X = 1\nX = 2\n"),
     "another async": ("import other\nother.async(f())\n", "import other\nother.async_(f())\n", "import other\nother.ensure_future(f())\n"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import difflib
 import re
 
+from maestro.healing.known_forms.misspelt import spelling_mended
 from maestro.healing.known_forms.readings import quotes_mended
 
 _LEXEMES = re.compile(
@@ -16,7 +17,9 @@ _KEYWORDS_SINCE = frozenset({"async", "await"})
 
 def token_difference(before: str, after: str) -> str | None:
     """Say what else differs; None where nothing does."""
-    if _fields_requoted(before) == _fields_requoted(after) or quotes_mended(before, after):
+    if _fields_requoted(before) == _fields_requoted(after):
+        return None
+    if quotes_mended(before, after) or spelling_mended(before, after):
         return None
     old, new = _lexemes(before), _lexemes(after)
     for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from maestro.healing.base import Project, Proposal
+from maestro.healing.known_forms.misspelt import markers_left, respelt
 from maestro.healing.known_forms.readings import TYPOGRAPHIC, settled
 from maestro.healing.known_forms.slips import programs, refusal
 from maestro.healing.strategies.evidence import Evidence
@@ -15,6 +16,7 @@ _BLOCK = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|e
 _MOST_PARSED = 8_000_000  # characters: some seconds; the likelier kinds of slips are tried first
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARGUMENT = tuple("'\"{[*)")  # what an argument may begin with, and no operator does after a name
+_CLAIM = re.compile(r"^(\s*assert\s+[^\s=<>!]*\([^=<>!]*[^\s=<>!])\s+(?:==|!=|<=|>=|<|>|is|in|not in)\s")
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _RESERVED = re.compile(
     r"(?<![\w.])(async|await)(?=\s*[=,):.\]}]|\s*$)|(?<=\.)(async|await)\b|"
@@ -108,6 +110,9 @@ def _brackets(lines: list[str], at: int) -> Iterator[list[str]]:
         body, end = _end(lines[index])
         code, space, comment = _split_comment(body)
         missing = _unclosed(code)
+        compared = _CLAIM.search(code) if missing[-1:] == ")" else None
+        if compared:  # what is asserted of a call is mostly not one of its arguments
+            yield _replace(lines, index, f"{code[: compared.end(1)]}){code[compared.end(1) :]}{space}{comment}{end}")
         if missing:
             stop = ":" if code.endswith(":") else "," if code.endswith(",") else ""
             yield _replace(lines, index, f"{code.removesuffix(stop)}{missing}{stop}{space}{comment}{end}")
@@ -265,6 +270,30 @@ def _comma(lines: list[str], at: int) -> Iterator[list[str]]:
                 yield _replace(lines, index, f"{code},{space}{comment}{end}")
 
 
+def _spelling(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Write a keyword or an operator as the language has it, or take out what is left of a settled conflict."""
+    for place in markers_left(lines):
+        yield [*lines[:place], *lines[place + 1 :]]
+    for index in range(at, max(at - 3, -1), -1):
+        body, end = _end(lines[index])
+        width = len(body) - len(body.lstrip())
+        above = [line for line in lines[:index] if line.strip() and len(line) - len(line.lstrip()) < width]
+        owner = "self" if above and above[-1].lstrip().startswith("class ") else ""
+        for reading in respelt(body, owner):
+            yield _replace(lines, index, reading + end)
+
+
+def _header(lines: list[str], at: int) -> Iterator[list[str]]:
+    """Give the header of the block above the indentation that its next neighbour has."""
+    width = len(lines[at]) - len(lines[at].lstrip(" \t"))
+    for index in range(at - 1, max(at - 80, -1), -1):
+        have = len(lines[index]) - len(lines[index].lstrip(" \t"))
+        if lines[index].strip() and have < width:
+            if _BLOCK.match(lines[index]):
+                yield _replace(lines, index, " " * width + lines[index].lstrip(" \t"))
+            return
+
+
 def _assignment(lines: list[str], at: int) -> Iterator[list[str]]:
     """Compare where a condition assigns."""
     found = re.match(r"^(\s*(?:if|elif|while|assert)\s+[^=!<>:]+[^=!<>:\s]\s*)=(\s*[^=].*)$", lines[at].rstrip("\r\n"))
@@ -277,6 +306,7 @@ _FIXES: tuple[tuple[str, float, Fix], ...] = (
     ("indentation mixed tabs and spaces", 0.95, _tabs),
     ("a merge conflict was left in, one side of which is no program", 0.85, _conflict),
     ("typographic quotes stood in the code", 0.9, _quotes),
+    ("a word or an operator was misspelt", 0.9, _spelling),
     ("a string was not closed", 0.7, _strings),
     ("a string of several lines was not closed, or a statement stood where it cannot", 0.8, _slips),
     ("an f-string's field used the string's own quotes", 0.9, _nested_quotes),
@@ -286,5 +316,6 @@ _FIXES: tuple[tuple[str, float, Fix], ...] = (
     ("a condition assigned instead of comparing", 0.7, _assignment),
     ("a parenthesis was not opened", 0.75, _opening),
     ("a bracket was not matched", 0.7, _brackets),
+    ("the header of a block was indented differently from its neighbours", 0.7, _header),
     ("a line was indented differently from its block", 0.65, _indentation),
 )
