@@ -130,7 +130,7 @@ def test_without_an_experiment_nothing_is_narrowed_or_restored(bench: Any, faili
         (change("sys", "path"), ["kept = list(sys.path)", "sys.path[:] = kept"]),
         (
             change("shop.cart", "price", how="cached", type="lru_cache"),
-            ["import shop.cart", "    yield\n    shop.cart.price.cache_clear()"],
+            ["import shop.cart", "    shop.cart.price.cache_clear()\n    yield\n    shop.cart.price.cache_clear()"],
         ),
         (
             change("files", "out/left.txt", how="added", type="file"),
@@ -251,6 +251,8 @@ FIXTURE = """\
     [
         "kept = dict(CACHE)\n        CACHE.clear()\n        yield\n        CACHE.clear()\n        CACHE.update(kept)",
         "CACHE['rate'] = 1\n        yield",
+        "CACHE.clear()\n        kept = dict(CACHE)\n        yield\n        CACHE.clear()\n        CACHE.update(kept)",
+        "Cart.reset()\n        yield\n        Cart.flush()",
         "kept = dict(CACHE)\n        yield\n        CACHE.clear()\n        CACHE.update({'rate': 1})",
         "kept = dict(CACHE)\n        yield\n        CACHE.update(kept)",
         "kept = dict(CACHE)\n        yield\n        CACHE.clear()",

@@ -33,7 +33,10 @@ def autouse(node: ast.AST) -> bool:
 
 
 def restoring(node: ast.AST) -> bool:
-    """Whether a function is an autouse fixture that saves references, yields once, and puts all of them back."""
+    """Whether a function is an autouse fixture that saves references, yields once, and puts all of them back.
+
+    Resets that it calls after the test may be called before it as well: tests of other files have none.
+    """
     if not isinstance(node, ast.FunctionDef) or ast.unparse(node.args):
         return False
     if [ast.unparse(d) for d in node.decorator_list] not in (
@@ -51,9 +54,13 @@ def restoring(node: ast.AST) -> bool:
     places = [i for i, s in enumerate(body) if isinstance(s, ast.Expr) and ast.unparse(s) in ("(yield)", "yield")]
     if len(places) != 1:
         return False
-    saved = _saved(body[: places[0]], declared)
     after = body[places[0] + 1 :]
-    return saved is not None and bool(after) and _given_back(after, saved, declared)
+    again = {ast.unparse(s) for s in after if _calls_reset(s)}
+    before = [s for s in body[: places[0]] if not (_calls_reset(s) and ast.unparse(s) in again)]
+    saved = _saved(before, declared)
+    if saved is None or {f"{held}.clear()" for held in saved.values()} & {ast.unparse(s) for s in body[: places[0]]}:
+        return False  # what is kept is not emptied before the test
+    return bool(after) and _given_back(after, saved, declared)
 
 
 def _saved(statements: list[ast.stmt], declared: set[str]) -> dict[str, str] | None:
@@ -179,6 +186,13 @@ def _handed(call: ast.Call, cleared: set[str]) -> str:
         case func if dotted(func) == "os.chdir":
             return "os.getcwd()"
     return ""
+
+
+def _calls_reset(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=func, args=[], keywords=[])):
+            return _resets(func)
+    return False
 
 
 def _resets(func: ast.expr) -> bool:

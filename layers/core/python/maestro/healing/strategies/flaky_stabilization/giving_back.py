@@ -66,7 +66,7 @@ def _of_process(name: str, place: str, kind: str, how: str) -> Item | None:
 
 
 def reset(call: str, imports: Sequence[str] = ()) -> Item:
-    """Return the item that calls a public reset after each test."""
+    """Return the item that calls a public reset before and after each test."""
     return Item(call, "", (f"{call}()",), tuple(imports))
 
 
@@ -144,9 +144,11 @@ def with_fixture(text: str, module: ast.Module, items: Sequence[Item]) -> str:
         body = ['"""Give back what tests leave changed."""']
     body += [f"global {', '.join(declared)}"] if declared else []
     body += [f"{name} = {item.keep}" for name, item in zip(kept, keeping, strict=True)]
+    resets = [line for item in items if not item.keep for line in item.back]
+    body += resets  # what tests of other files left
     body += ["yield"]
     body += [line.format(name) for name, item in zip(kept, keeping, strict=True) for line in item.back]
-    body += [line for item in items if not item.keep for line in item.back]
+    body += resets
     added = ["@pytest.fixture(autouse=True)", f"def {FIXTURE}():", *(f"    {line}" for line in body)]
     return below_imports(text, module, sorted({i for item in items for i in item.imports} | {"pytest"}), added)
 
