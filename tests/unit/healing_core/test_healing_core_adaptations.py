@@ -276,3 +276,24 @@ def test_quotes_in_the_fields_of_f_strings_may_change_and_the_text_around_them_m
     before = """print(f"it's {d["a"]}")\n"""
     assert not product_change(before, """print(f"it's {d['a']}")\n""", Knowledge(Names(frozenset(), frozenset())))
     assert product_change(before, """print(f"its {d['a']}")\n""", Knowledge(Names(frozenset(), frozenset())))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passes"),
+    [
+        ("def f(x)\n    return unicode(x)\n", "def f(x):\n    return unicode(x)\n", True),
+        ("def f(x)\n    y = x\nreturn y\n", "def f(x):\n    y = x\nprint(y)\n", False),  # a local name out of its place
+        ("def f(x)\n    return x\n", "def f(x):\n    return z\n", False),
+        ("def f(x)\n    return x + z\n", "def f(x):\n    return x + z + z\n", False),
+        ("def f(x):\n    return x\n", "def f(x):\n    return unicode(x)\n", False),
+    ],
+)
+def test_a_name_is_newly_undefined_only_where_it_was_not_before(
+    before: str,
+    after: str,
+    passes: bool,
+    tmp_path: Path,  # noqa: FBT001 - what is expected
+) -> None:
+    trees = two_trees(tmp_path, {**BASE, "product.py": before}, {"product.py": after})
+    attempt = Attempt(broken("SyntaxError", "invalid"), candidate(), Trial("c1", TrialStatus.RAN), (), *trees)
+    assert proof.prove(attempt, gates=STATIC_GATES)["lints"].passed is passes
