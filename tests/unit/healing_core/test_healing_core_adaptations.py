@@ -291,8 +291,8 @@ def test_quotes_in_the_fields_of_f_strings_may_change_and_the_text_around_them_m
 def test_a_name_is_newly_undefined_only_where_it_was_not_before(
     before: str,
     after: str,
-    passes: bool,
-    tmp_path: Path,  # noqa: FBT001 - what is expected
+    passes: bool,  # noqa: FBT001 - what is expected
+    tmp_path: Path,
 ) -> None:
     trees = two_trees(tmp_path, {**BASE, "product.py": before}, {"product.py": after})
     attempt = Attempt(broken("SyntaxError", "invalid"), candidate(), Trial("c1", TrialStatus.RAN), (), *trees)
