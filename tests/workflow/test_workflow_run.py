@@ -160,13 +160,14 @@ def test_a_configuration_that_is_wrong(machine: LocalMachine, write: Any) -> Non
 
 def test_an_environment_that_cannot_be_built(machine: LocalMachine, write: Any) -> None:
     configuration = (
-        "project: x\nenvironment: {python: '3.11', install: [pytest==0.1]}\nsuites: {unit: {paths: [tests]}}\n"
+        "project: x\nenvironment: {python: '3.11', install: [pytest, no-such-package-of-anybody]}\n"
+        "suites: {unit: {paths: [tests]}}\n"
     )
 
     outcome = machine.run(write({"maestro.yaml": configuration, **PASSING}))
 
     assert (outcome.run.status, outcome.run.code) == ("error", "environment_build_failed")
-    assert "pytest==0.1" in outcome.run.reason
+    assert "no-such-package-of-anybody" in outcome.run.reason
 
 
 def test_a_service_that_does_not_answer(machine: LocalMachine, write: Any) -> None:

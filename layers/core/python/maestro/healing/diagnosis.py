@@ -133,8 +133,9 @@ def healable(failure: Failure, project: Project | None = None) -> frozenset[Stra
         # Where every environment of another time was tried already, the one that the project states was not.
         tried = {Strategy.DEPENDENCY_FIX} if failure.diagnosis.get("swapped") == [] else set()
         return frozenset() if hopeless else _ENVIRONMENTAL - tried
-    if swaps.provenance(failure):
-        return frozenset({Strategy.ASSERTION_UPDATE, Strategy.DEPENDENCY_FIX})
+    expects = {Strategy.ASSERTION_UPDATE} if swaps.provenance(failure) else set()
+    if expects or facts.attributes.get("unbuildable"):
+        return frozenset({Strategy.DEPENDENCY_FIX} | expects)
     if failure.flaky or _unsteady(failure) or _time_bound(failure, project):
         return _WAITING if _unsteady(failure) or not failure.flaky else frozenset()
     tool = facts.phase in (Phase.COLLECT, Phase.SESSION) or _of_the_tool(facts)

@@ -122,7 +122,7 @@ def _cause(result: CaseResult) -> _Cause:
     return _structured(facts) or _placed(result, facts)
 
 
-def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per kind of cause
+def _structured(facts: Facts) -> _Cause | None:  # noqa: C901, PLR0911 - one line per kind of cause
     get = {k: str(v) for k, v in facts.attributes.items() if isinstance(v, (str, int)) and str(v)}
     kind, where = _short(facts.exception), _where(facts)
     name, module, owner = get.get("name", ""), get.get("module", ""), get.get("owner", "")
@@ -138,6 +138,9 @@ def _structured(facts: Facts) -> _Cause | None:  # noqa: PLR0911 - one line per 
         return _Cause(f"fixture:{get['fixture']}", f"nothing provides the fixture `{get['fixture']}`")
     if "options" in get:
         return _Cause(f"options:{get['options']}", f"the test tool does not know the options {get['options']}")
+    if refused := facts.attributes.get("unbuildable"):
+        said = ", ".join(f"`{line}`" for line in refused)
+        return _Cause(f"unbuildable:{said}", f"the environment cannot be built with {said}")
     if "hook" in get:
         argument, hook = get.get("argument", ""), get["hook"]
         lacks = f"the hook `{hook}` has no argument `{argument}` any more"
@@ -228,7 +231,7 @@ def _kind(facts: Facts) -> ErrorKind:
     build. A failed assertion: test failure. Anything else: runtime.
     """
     kind = _short(facts.exception)
-    if kind == "ModuleNotFoundError" or facts.attributes.keys() & {"fixture", "hook", "options"}:
+    if kind == "ModuleNotFoundError" or facts.attributes.keys() & {"fixture", "hook", "options", "unbuildable"}:
         return ErrorKind.DEPENDENCY_ERROR
     if kind == "ImportError":
         return ErrorKind.IMPORT_ERROR

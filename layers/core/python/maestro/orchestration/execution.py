@@ -23,6 +23,7 @@ from maestro.config import ConfigError, load_config
 from maestro.healing.experiments import Experiment, Observation
 from maestro.model import (
     CaseResult,
+    Collection,
     Facts,
     Outcome,
     Phase,
@@ -35,6 +36,7 @@ from maestro.model import (
     load_json,
 )
 from maestro.orchestration import pacing
+from maestro.orchestration.building import possible
 from maestro.orchestration.errors import OrderError, OvertakenError, TooSlowError, WrongTenantError
 from maestro.orchestration.experimenting import Laboratory
 from maestro.orchestration.orders import (
@@ -88,9 +90,14 @@ class Sandbox:
         deadline = started + order.seconds
         try:
             with self._tree(order.source) as tree:
-                environment = self._environment(order.suites[0], tree, order.archive)
+                environment, problem = possible(
+                    lambda suite: self._environment(suite, tree, order.archive), order.suites[0], deadline
+                )
                 collections = []
                 for suite in order.suites:
+                    if problem is not None:
+                        collections.append(Collection(suite.name, (), {}, (problem,)))
+                        continue
                     with Workspace(tree, environment=environment) as workspace:
                         adapter = self._adapter(suite)
                         collections.append(adapter.collect(workspace, environment, suite, deadline=deadline))

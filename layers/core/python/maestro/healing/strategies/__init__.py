@@ -26,6 +26,7 @@ from maestro.healing.strategies.dependency_fix.checkers import SucceededOption
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.dependency_fix.missing_module import MissingModule, NamedRequirement
 from maestro.healing.strategies.dependency_fix.plugins import MissingPlugin
+from maestro.healing.strategies.dependency_fix.unbuildable import UnbuildableRequirement
 from maestro.healing.strategies.dependency_fix.versions import FamilyPin, VersionPin
 from maestro.healing.strategies.environment_healing.project import DistinctPackages, ProjectInstalled, ProjectPath
 from maestro.healing.strategies.environment_healing.variables import (
@@ -92,6 +93,7 @@ def generators() -> list[Generator]:
         SimilarKeyword(),
         MissingModule(),
         NamedRequirement(),
+        UnbuildableRequirement(),
         SucceededOption(),
         MissingPlugin(),
         ProjectInstalled(),

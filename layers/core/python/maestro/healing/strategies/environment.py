@@ -36,20 +36,21 @@ def replace(
 ) -> dict[str, str]:
     """Return the edit that states these requirements instead of what was stated of the same distributions.
 
-    With ``python`` the environment gets another interpreter as well, which only ``maestro.yaml`` can say; then lines of
-    distributions may be ``removed`` too.
+    Lines of distributions may be ``removed`` too. With ``python`` the environment gets another interpreter as well,
+    which only ``maestro.yaml`` can say.
     """
     from maestro.config import edit
 
     stated, base = stated_names(project), project.environment.install
     path, text = _configuration(project, tree)
-    if path and not project.config_file and not python:
+    anew = bool(python or removed)  # what a file of requirements does not say by its lines
+    if path and not project.config_file and not anew:
         return {path: _replace_lines(text, replaced)}
 
     def change(old: str) -> str:
         if python:
             old = edit.set_python(old, python)
-        for unwanted in removed if python else ():
+        for unwanted in removed:
             old = edit.remove_requirement(old, unwanted, base=base)
         for want in replaced:
             name = stated.get(canonical(want.name))
@@ -60,7 +61,7 @@ def replace(
             )
         return old
 
-    return change_configuration(project, tree, change) if python else _edited(project, tree, change)
+    return change_configuration(project, tree, change) if anew else _edited(project, tree, change)
 
 
 def stated(project: Project) -> Iterator[Requirement]:
