@@ -112,6 +112,38 @@ def test_what_leans_on_other_tests_is_helped_and_a_person_decides(machine: Local
     assert not [line for line in outcome.patch.splitlines() if line[:1] == "-" and not line.startswith("---")]
 
 
+SHARED = """\
+import pytest
+from shop.shelf import Shelf
+
+
+@pytest.fixture(scope="module")
+def shelf():
+    return Shelf()
+
+
+def test_put(shelf):
+    shelf.put("mug", 2)
+    assert shelf.count("mug") == 2
+
+
+@pytest.mark.parametrize("count", [2, 2])
+def test_the_count(shelf, count):
+    assert shelf.count("mug") == count
+"""
+
+
+def test_what_leans_on_a_shared_fixture_gets_one_of_its_own(machine: LocalMachine, write: Write) -> None:
+    outcome = machine.run(write({**PROJECT, "tests/test_shelf.py": SHARED}))
+
+    (repair,) = outcome.accepted
+    assert outcome.run.status == "healed"
+    assert (repair.generator, repair.tier, repair.workaround) == ("state_setters", Tier.PULL_REQUEST, True)
+    assert '+        "test_the_count": [test_put],' in outcome.patch
+    gone = [line for line in outcome.patch.splitlines() if line[:1] == "-" and not line.startswith("---")]
+    assert gone == ['-@pytest.fixture(scope="module")']
+
+
 def test_defects_that_show_in_one_order_only_are_not_hidden(machine: LocalMachine, write: Write) -> None:
     outcome = machine.run(write({**PROJECT, "tests/test_rates.py": ASKS, "tests/test_count.py": WRONG}))
 

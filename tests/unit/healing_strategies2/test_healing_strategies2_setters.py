@@ -105,6 +105,68 @@ def test_methods_of_a_class_get_a_fixture_of_the_class(bench: Any, failing: Call
     assert bench.findings(candidate) == []
 
 
+HANDED = """\
+    import pytest
+    from shop.shelf import Shelf
+
+
+    @pytest.fixture(scope="module")
+    def shelf():
+        return {}
+
+
+    @pytest.fixture
+    def own():
+        return {}
+
+
+    def test_store(shelf):
+        shelf["mug"] = 2
+
+
+    def test_read(shelf, tmp_path):
+        assert shelf["mug"] == 2
+"""
+
+
+def test_a_helper_is_handed_the_fixtures_that_its_dependent_takes(bench: Any, failing: Callable[..., Any]) -> None:
+    bench.write({**FILES, "tests/test_shelf.py": HANDED})
+
+    found = bench.propose(StateSetters(), failing("KeyError", "'mug'", READ, diagnosis=brittle({READ: [STORE]})))
+
+    plain, fresh = sorted(
+        ((bench.applied(c) / "tests/test_shelf.py").read_text() for c in found), key=len, reverse=True
+    )
+    assert "earlier(*map(request.getfixturevalue, inspect.signature(earlier).parameters))" in plain
+    assert plain.replace('@pytest.fixture(scope="module")', "@pytest.fixture") == fresh
+    assert all(bench.findings(candidate) == [] for candidate in found)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("test_store(shelf)", "test_store(own)"),  # not the one that it leaves for others
+        ("test_store(shelf)", "test_store(shelf, monkeypatch)"),
+        ("test_store(shelf)", "test_store(shelf, tmp_path)"),
+        ("test_store(shelf)", "test_store(shelf={})"),
+        ("test_store(shelf)", "test_store(*shelf)"),
+        ("test_read(shelf, tmp_path)", "test_read(tmp_path)"),
+    ],
+)
+def test_a_helper_that_takes_anything_else_is_not_called(
+    bench: Any, failing: Callable[..., Any], right: str, wrong: str
+) -> None:
+    bench.write({**FILES, "tests/test_shelf.py": HANDED})
+    given = failing("KeyError", "'mug'", READ, diagnosis=brittle({READ: [STORE]}))
+    before, after = bench.root, bench.applied(bench.propose(StateSetters(), given)[0])
+    for root in (before, after):
+        path = root / "tests/test_shelf.py"
+        path.write_text(path.read_text().replace(right, wrong))
+
+    assert weakening.find(before, after) != ()
+    assert bench.propose(StateSetters(), given) == []
+
+
 def test_what_a_question_leaves_in_the_product_is_left_to_it(bench: Any, failing: Callable[..., Any]) -> None:
     bench.write(FILES)
 

@@ -1,9 +1,10 @@
 """Fixtures that bring about what brittle tests lean on, by running the tests that leave it behind: told by their form.
 
 Such a fixture calls what takes state back (if anything), and then, for the tests that it names, tests that are written
-before them in the same place. It can change what a test sees only by what those tests do; any other statement in it,
-and it is not one. A test that only asks the product for answers is no such helper: state that a question leaves behind
-is the product's own, and a product that needs to be asked twice has a defect.
+before them in the same place; a test that takes fixtures is handed those that its dependent takes as well, where they
+are the module's own and made once for several tests. It can change what a test sees only by what those tests do; any
+other statement in it, and it is not one. A test that only asks the product for answers is no such helper: state that a
+question leaves behind is the product's own, and a product that needs to be asked twice has a defect.
 """
 
 import ast
@@ -11,10 +12,14 @@ from collections.abc import Iterator, Sequence
 
 from maestro.healing import _names
 from maestro.healing._forms import dotted, last_name
-from maestro.healing.known_forms.restoring import RESETS
+from maestro.healing.known_forms.restoring import RESETS, is_fixture
 
 FIXTURE = "_state_of_earlier_tests"
 LOOP = "for earlier in needed.get(request.function.__name__, []):\n    earlier()"
+LOOP_WITH_FIXTURES = (
+    "for earlier in needed.get(request.function.__name__, []):\n"
+    "    earlier(*map(request.getfixturevalue, inspect.signature(earlier).parameters))"
+)
 _EMPTY = frozenset({"[]", "{}", "set()", "list()", "dict()"})
 _IDLE = frozenset({"print", "pprint", "sleep", "debug", "info", "warning"})
 _MAKES_READY = frozenset({"setUp", "asyncSetUp", "setup_method", "setup", "setUpClass"})
@@ -41,14 +46,35 @@ def ready(module: ast.Module, owner: str) -> bool:
     return not owner
 
 
-def sets_state(function: Function, owner: str = "") -> bool:
-    """Whether a test can be called as a helper, and does something that others may lean on, not only ask and assert."""
-    return _callable(function, owner) and function.name.startswith("test") and any(_deeds(function.body))
+def shared_fixtures(module: ast.Module) -> frozenset[str]:
+    """The module's own fixtures that are made once for several tests."""
+    return frozenset(
+        node.name
+        for node in module.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if is_fixture(decorator) and isinstance(decorator, ast.Call)
+        for keyword in decorator.keywords
+        if keyword.arg == "scope" and ast.unparse(keyword.value) in ("'class'", "'module'", "'package'", "'session'")
+    )
 
 
-def only_asks(function: Function, owner: str = "") -> bool:
+def taken(function: Function, owner: str = "") -> tuple[str, ...]:
+    """The fixtures that a test takes."""
+    return tuple(a.arg for a in function.args.args)[1 if owner else 0 :]
+
+
+def sets_state(function: Function, owner: str = "", fixtures: frozenset[str] = frozenset()) -> bool:
+    """Whether a test can be called as a helper, and does something that others may lean on, not only ask and assert.
+
+    ``fixtures`` are those that it may be handed.
+    """
+    return _callable(function, owner, fixtures) and function.name.startswith("test") and any(_deeds(function.body))
+
+
+def only_asks(function: Function, owner: str = "", fixtures: frozenset[str] = frozenset()) -> bool:
     """Whether a test could be called as a helper, but changes nothing itself."""
-    return _callable(function, owner) and not any(_deeds(function.body))
+    return _callable(function, owner, fixtures) and not any(_deeds(function.body))
 
 
 def gives_back(function: Function, owner: str = "") -> bool:
@@ -57,8 +83,10 @@ def gives_back(function: Function, owner: str = "") -> bool:
     return _callable(function, owner) and bool(body) and all(map(_takes_back, body))
 
 
-def _callable(function: Function, owner: str) -> bool:
-    plain = ast.unparse(function.args) == ("self" if owner else "") and not function.decorator_list
+def _callable(function: Function, owner: str, fixtures: frozenset[str] = frozenset()) -> bool:
+    handed = taken(function, owner)
+    said = ", ".join([*(["self"] if owner else []), *handed])
+    plain = ast.unparse(function.args) == said and set(handed) <= fixtures and not function.decorator_list
     return plain and not any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function))
 
 
@@ -99,19 +127,20 @@ def establishing(node: ast.AST, before: ast.Module) -> bool:
         "pytest.fixture(autouse=True)"
     ]:
         return False
-    taken = ast.unparse(node.args)
-    if taken == "request":
-        return _made_of(node, functions(before), "")
+    args, shared = ast.unparse(node.args), shared_fixtures(before)
+    if args == "request":
+        return _made_of(node, functions(before), "", shared)
     classes = [n.name for n in before.body if isinstance(n, ast.ClassDef) and ready(before, n.name)]
-    return taken == "self, request" and any(_made_of(node, functions(before, name), name) for name in classes)
+    return args == "self, request" and any(_made_of(node, functions(before, name), name, shared) for name in classes)
 
 
-def _made_of(node: Function, known: dict[str, Function], owner: str) -> bool:
+def _made_of(node: Function, known: dict[str, Function], owner: str, fixtures: frozenset[str]) -> bool:
     body = list(node.body)
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]
-    if len(body) < 2 or ast.unparse(body[-1]) != LOOP:  # noqa: PLR2004 - the table and the loop over it
+    if len(body) < 2 or ast.unparse(body[-1]) not in (LOOP, LOOP_WITH_FIXTURES):  # noqa: PLR2004 - the table and the loop over it
         return False
+    fixtures = fixtures if ast.unparse(body[-1]) == LOOP_WITH_FIXTURES else frozenset()
     *resets, table = body[:-1]
     for statement in resets:
         called = statement.value if isinstance(statement, ast.Expr) else None
@@ -123,17 +152,20 @@ def _made_of(node: Function, known: dict[str, Function], owner: str) -> bool:
     match table:
         case ast.Assign(targets=[ast.Name(id="needed")], value=ast.Dict(keys=keys, values=values)) if keys:
             pairs = zip(keys, values, strict=True)
-            return all(_entry(key, value, known, owner) for key, value in pairs)
+            return all(_entry(key, value, known, owner, fixtures) for key, value in pairs)
     return False
 
 
-def _entry(key: ast.expr | None, value: ast.expr, known: dict[str, Function], owner: str) -> bool:
+def _entry(
+    key: ast.expr | None, value: ast.expr, known: dict[str, Function], owner: str, fixtures: frozenset[str]
+) -> bool:
     """Whether an entry names a test and tests that are written before it."""
     leaning = known.get(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
     if leaning is None or not isinstance(value, ast.List) or not value.elts:
         return False
     helpers = [known.get(_own(element, owner)) for element in value.elts]
-    return all(h is not None and sets_state(h, owner) and h.lineno < leaning.lineno for h in helpers)
+    handed = fixtures & set(taken(leaning, owner))
+    return all(h is not None and sets_state(h, owner, handed) and h.lineno < leaning.lineno for h in helpers)
 
 
 def _own(node: ast.expr, owner: str) -> str:
@@ -142,4 +174,16 @@ def _own(node: ast.expr, owner: str) -> str:
     return name.removeprefix("self.") if owner and name.startswith("self.") else "" if owner else name
 
 
-__all__ = ["FIXTURE", "LOOP", "establishing", "functions", "gives_back", "only_asks", "ready", "sets_state"]
+__all__ = [
+    "FIXTURE",
+    "LOOP",
+    "LOOP_WITH_FIXTURES",
+    "establishing",
+    "functions",
+    "gives_back",
+    "only_asks",
+    "ready",
+    "sets_state",
+    "shared_fixtures",
+    "taken",
+]

@@ -10,14 +10,18 @@ from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms.establishing import (
     FIXTURE,
     LOOP,
+    LOOP_WITH_FIXTURES,
     functions,
     gives_back,
     only_asks,
     ready,
     sets_state,
+    shared_fixtures,
+    taken,
 )
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.flaky_stabilization.giving_back import below_imports
+from maestro.healing.strategies.flaky_stabilization.scopes import narrowed
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
@@ -32,6 +36,7 @@ class _Place:
     owner: str
     needs: Mapping[str, tuple[str, ...]]
     resets: tuple[str, ...] = ()  # functions that take state back
+    handed: frozenset[str] = frozenset()  # fixtures that the helpers take
 
 
 class StateSetters:
@@ -41,7 +46,10 @@ class StateSetters:
     strategy = Strategy.FLAKY_STABILIZATION
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal for all files of the failure, then one that takes state back before each test as well."""
+        """Yield one proposal for all files of the failure, then one that takes state back before each test as well.
+
+        And one in which what the helpers are handed is made for each test.
+        """
         told = failure.diagnosis
         needs: Mapping[str, Sequence[str]] = told.get("needs") or {}
         if told.get("verdict") != "brittle" or not told.get("stress"):
@@ -49,6 +57,7 @@ class StateSetters:
         tree = SourceTree(project.root, project.test_paths)
         plain: dict[str, str | None] = {}
         cleaned: dict[str, str | None] = {}
+        fresh: dict[str, str | None] = {}
         said: list[str] = []
         for path in dict.fromkeys(test.partition("::")[0] for test in told.get("victims", ())):
             text = tree.text(path)
@@ -60,10 +69,14 @@ class StateSetters:
                 return
             plain[path] = _with_fixtures(text, module, places, resets=False)
             cleaned[path] = _with_fixtures(text, module, places, resets=True)
+            handed = {name for place in places for name in place.handed}
+            fresh[path] = narrowed(plain[path] or "", handed) or plain[path] if handed else plain[path]
             said += [f"`{name}`" for place in places for name in place.needs]
         shown = f"{', '.join(said[:4])}{' and others' if len(said) > 4 else ''}"
         summary = f"{shown} lean on tests written before them, which a fixture runs first"
         yield Proposal(plain, summary, 0.6, workaround=True)
+        if fresh != plain:
+            yield Proposal(fresh, f"{summary}, on what is made for each test", 0.6, workaround=True)
         if cleaned != plain:
             yield Proposal(cleaned, f"{summary}, after what these leave is taken back", 0.6, workaround=True)
 
@@ -74,22 +87,27 @@ def _places(path: str, needs: Mapping[str, Sequence[str]], victims: Sequence[str
     Raises :class:`LeftAloneError` where such a helper only asks the product: it is the product that keeps something.
     """
     found: dict[str, dict[str, tuple[str, ...]]] = {}
+    used: dict[str, frozenset[str]] = {}
+    shared = shared_fixtures(module)
     for test, helpers in needs.items():
         if test.partition("::")[0] != path or not helpers:
             continue
         owner, name = _named(test)
         known = functions(module, owner)
         called = [known.get(_named(h)[1]) if _beside(h, test) else None for h in helpers]
-        asking = [h for h, f in zip(helpers, called, strict=True) if f is not None and only_asks(f, owner)]
+        leaning = known.get(name)
+        handed = shared & set(taken(leaning, owner)) if leaning is not None else frozenset()
+        asking = [h for h, f in zip(helpers, called, strict=True) if f is not None and only_asks(f, owner, handed)]
         if asking and test in victims:
             said = f"{test} passes only after {asking[0]}, which asks the product and changes nothing itself"
             raise LeftAloneError(f"{said}: what the product keeps of the question may be its defect")
-        fine = name in known and ready(module, owner) and all(f is not None and sets_state(f, owner) for f in called)
-        if fine:
+        fine = leaning is not None and ready(module, owner)
+        if fine and all(f is not None and sets_state(f, owner, handed) for f in called):
+            used[owner] = used.get(owner, frozenset()) | {a for f in called if f is not None for a in taken(f, owner)}
             found.setdefault(owner, {})[name] = tuple(_named(h)[1] for h in helpers)
         elif test in victims:
             return []
-    return [_Place(owner, table, _resets(module, owner)) for owner, table in found.items()]
+    return [_Place(owner, table, _resets(module, owner), used[owner]) for owner, table in found.items()]
 
 
 def _beside(helper: str, test: str) -> bool:
@@ -116,7 +134,8 @@ def _with_fixtures(text: str, module: ast.Module, places: Sequence[_Place], *, r
         lines = _fixture(place, place.resets if resets else ())
         current = parse(text) or module
         if not place.owner:
-            text = below_imports(text, current, ["pytest"], lines)
+            wanted = ["inspect", "pytest"] if place.handed else ["pytest"]
+            text = below_imports(text, current, wanted, lines)
             continue
         found = [n for n in current.body if isinstance(n, ast.ClassDef) and n.name == place.owner]
         first = next((s for s in found[0].body if not isinstance(s, ast.Expr)), found[0].body[-1])
@@ -126,9 +145,10 @@ def _with_fixtures(text: str, module: ast.Module, places: Sequence[_Place], *, r
         before = text.splitlines(keepends=True)
         added = [f"{indent}{part}\n" for part in lines]
         text = "".join([*before[: line - 1], *added, "\n", *before[line - 1 :]])
-    if not any(isinstance(n, ast.Import) and any(a.name == "pytest" and a.asname is None for a in n.names)
-               for n in (parse(text) or module).body):  # fmt: skip
-        text = "import pytest\n" + text
+    for name in ("pytest", *(["inspect"] if any(place.handed for place in places) else [])):
+        if not any(isinstance(n, ast.Import) and any(a.name == name and a.asname is None for a in n.names)
+                   for n in (parse(text) or module).body):  # fmt: skip
+            text = f"import {name}\n{text}"
     return text
 
 
@@ -149,5 +169,5 @@ def _fixture(place: _Place, resets: Sequence[str]) -> list[str]:
         "    needed = {",
         *table,
         "    }",
-        *(f"    {line}" for line in LOOP.splitlines()),
+        *(f"    {line}" for line in (LOOP_WITH_FIXTURES if place.handed else LOOP).splitlines()),
     ]
