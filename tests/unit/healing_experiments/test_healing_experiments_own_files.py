@@ -187,6 +187,21 @@ def test_what_an_earlier_run_left_is_found_out_and_each_test_has_its_own(
     assert Path(place).read_text().startswith("some words that nobody knows ")
 
 
+def test_a_test_that_passed_where_nothing_lay_yet_is_moved_with_the_one_that_met_what_it_left(
+    machine: LocalMachine, tmp_path: Path, shared: str
+) -> None:
+    # given a first run: only the second test fails, and the first one would where it is run again
+    text = COUNTED.format(head="", place=f'"/tmp/{shared}"', mode="a")
+
+    outcome = run(machine, tmp_path, {"shop/words.py": PRODUCT, "tests/test_words.py": text})
+
+    (repair,) = outcome.accepted
+    assert repair.tests_fixed == ("tests/test_words.py::test_three",)
+    assert {"+def test_two(tmp_path):", "+def test_three(tmp_path):"} <= set(repair.patch.splitlines())
+    assert repair.tier in ("pull_request", "report")
+    assert outcome.document["totals_after"]["passed"] == 2
+
+
 def test_a_folder_that_a_test_case_makes_and_an_earlier_run_left(
     machine: LocalMachine, tmp_path: Path, shared: str
 ) -> None:

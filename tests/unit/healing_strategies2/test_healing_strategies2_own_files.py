@@ -90,12 +90,40 @@ class TestIt:
     def test_it(self):
         assert shop.count("/tmp/words.txt") == 2
 """
-    (one,) = asked(tests, test=TEST + "[1]").candidates
-    (other,) = asked(tests, test="tests/test_demo.py::TestIt::test_it").candidates
+    one, both = asked(tests, test=TEST + "[1]").candidates
+    other, same = asked(tests, test="tests/test_demo.py::TestIt::test_it").candidates
 
-    assert "+def test_it(size, monkeypatch, tmp_path):" in one.patch
-    assert "+    def test_it(self, tmp_path):" in other.patch
-    assert (bench.findings(one), bench.findings(other)) == ([], [])
+    function, method = "+def test_it(size, monkeypatch, tmp_path):", "+    def test_it(self, tmp_path):"
+    assert [function in c.patch for c in (one, both, other, same)] == [True, True, False, True]
+    assert [method in c.patch for c in (one, both, other, same)] == [False, True, True, True]
+    assert [bench.findings(c) for c in (one, both, other, same)] == [[]] * 4
+
+
+@pytest.mark.parametrize(
+    ("other", "moved"),
+    [
+        ('def test_other():\n    assert shop.count("/tmp/words.txt") == 3\n', True),
+        ('def test_other():\n    assert shop.count("/tmp/more.txt") == 3\n', False),
+        ('def test_other():\n    assert not os.path.exists("/tmp/words.txt")\n', False),
+        ('def test_other():\n    assert shop.count("/tmp/words.txt" + ".gz") == 3\n', False),
+    ],
+    ids=["states it", "another file", "says that it is gone", "put together"],
+)
+def test_a_test_that_passes_is_moved_with_those_that_fail_where_it_can_be(
+    asked: Callable[..., Any], other: str, *, moved: bool
+) -> None:
+    candidates = asked(it('"/tmp/words.txt"') + f"\n\n{other}").candidates
+
+    assert ["+def test_other(tmp_path):" in c.patch for c in candidates] == ([False, True] if moved else [False])
+
+
+@pytest.mark.parametrize("call", ["keep", "tell", "discard"])
+def test_nothing_is_moved_where_a_test_that_passes_has_the_product_write_it(
+    asked: Callable[..., Any], call: str
+) -> None:
+    told = asked(it('"/tmp/words.txt"') + f'\n\ndef test_other():\n    shop.{call}("/tmp/words.txt")\n')
+    assert told.candidates == ()
+    assert told.notes
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ not there, and the product does not state the file itself.
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from maestro.healing import provenance
 from maestro.healing._forms import dotted, last_name
@@ -50,31 +50,36 @@ class OwnFiles:
     strategy = Strategy.FLAKY_STABILIZATION
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal; only where experiments showed that the order decides, or what is left in the folder.
+        """Yield one proposal for the failing tests, then one for all that state their files as well.
+
+        Only where experiments showed that the order decides, or what is left in the folder. A test that passes leaves
+        what it passed with: where it is run again it fails, and with it a repair of the others alone.
 
         Raises
         ------
         LeftAloneError
             If what is left may be a defect of the product.
         """
-        if failure.diagnosis.get("verdict") not in _VERDICTS:
+        if failure.diagnosis.get("verdict") not in _VERDICTS or any(map(_kept_in_memory, _changes(failure))):
             return
         tree = SourceTree(project.root, project.test_paths)
-        shared = _Shared(tree, project_names(project.root).strings)
-        edits: dict[str, str | None] = {}
-        for path, names in _by_file(failure.tests).items():
-            text = tree.text(path) or ""
-            changed = shared.changed(text, names) if tree.role(path) in (Role.TEST, Role.FIXTURE) else None
-            if changed is not None:
-                edits[path] = changed
-        if not edits or any(map(_kept_in_memory, _changes(failure))):
+        strings = project_names(project.root).strings
+        wanted = _by_file(failure.tests)
+        first = _Shared(tree, strings)
+        edits = first.edits(wanted)
+        if not edits:
             return
-        if failure.diagnosis["verdict"] == "order" and not shared.met(failure.diagnosis.get("polluters") or ()):
+        if failure.diagnosis["verdict"] == "order" and not first.met(failure.diagnosis.get("polluters") or ()):
             return  # the one that upsets them does not state any of these files: it is something else
-        if why := shared.product_writes() or shared.product_states():
-            raise LeftAloneError(why)
-        said = f"the tests of {', '.join(edits)} have {shared.shown} to themselves, each in a folder of its own"
-        yield Proposal(edits, said, 0.6, workaround=True)
+        every = _Shared(tree, strings)
+        for shared, changed in ((first, edits), (every, every.edits(first.users(wanted)))):
+            if why := shared.product_writes() or shared.product_states():
+                raise LeftAloneError(why)
+            if shared is first or changed != edits:
+                said = (
+                    f"the tests of {', '.join(changed)} have {shared.shown} to themselves, each in a folder of its own"
+                )
+                yield Proposal(changed, said, 0.6 if shared is first else 0.55, workaround=True)
 
 
 def _changes(failure: Failure) -> Iterator[Mapping[str, object]]:
@@ -111,7 +116,28 @@ class _Shared:
     def shown(self) -> str:
         return ", ".join(self.places)
 
-    def changed(self, text: str, names: set[str]) -> str | None:
+    def edits(self, wanted: Mapping[str, Collection[str]]) -> dict[str, str]:
+        """Return the test files in which the tests of these names, by file, have files of their own."""
+        found: dict[str, str] = {}
+        for path, names in wanted.items():
+            text = self.tree.text(path) or ""
+            changed = self.changed(text, names) if self.tree.role(path) in (Role.TEST, Role.FIXTURE) else None
+            if changed is not None:
+                found[path] = changed
+        return found
+
+    def users(self, wanted: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+        """Return these tests, by file, with all others that state one of the files, or one in the same folder."""
+        tops = {at.rest.partition("/")[0] for at in self.places.values()}
+        found = {path: set(names) for path, names in wanted.items()}
+        for path in self.tree.python_files:
+            module = parse(self.tree.text(path) or "") if self.tree.role(path) is Role.TEST else None
+            for name, function in own_files.tests(module) if module is not None else ():
+                if any(at.rest.partition("/")[0] in tops for at in own_files.places_in(function)):
+                    found.setdefault(path, set()).add(name)
+        return found
+
+    def changed(self, text: str, names: Collection[str]) -> str | None:
         """Return a test file in which the tests of these names have files of their own; None for one without any."""
         module = parse(text)
         if module is None or own_files.FIXTURE in text:
