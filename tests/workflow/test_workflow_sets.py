@@ -61,3 +61,16 @@ def test_what_was_earned_first_is_a_repair_of_its_own(
     else:
         assert [len(repair.rounds) for repair in outcome.accepted] == [2]
     assert all(repair.proof["confirmed"].passed for repair in outcome.accepted)
+
+
+def test_what_nobody_asked_for_stays_so_in_the_rounds_after_it(machine: LocalMachine, write: Any) -> None:
+    # given a file that imports what nothing of the project asks for, and behind that error a removed name
+    test = "import collections\n\nimport six\n\n\ndef test_it():\n"
+    test += "    assert isinstance({six: 1}, collections.Mapping)\n"
+    outcome = machine.run(write({"tests/test_it.py": test}))
+
+    # then the repair of both rounds is looked at before it is applied, however sure the second one is
+    (repair,) = outcome.accepted
+    assert len(repair.rounds) == 2
+    assert (repair.generator, str(repair.tier)) == ("catalogue_rename", "review")
+    assert repair.confidence >= 0.9

@@ -138,6 +138,23 @@ def test_what_nothing_of_the_project_asks_for_is_looked_at_before_it_is_installe
 
 
 @pytest.mark.parametrize(
+    ("policy", "tier"),
+    [(Policy(), Tier.APPLIED), (Policy(unasked=True), Tier.REVIEW), (Policy(doubtful=True), Tier.PULL_REQUEST)],
+    ids=["nothing", "an unasked distribution", "what is for a person"],
+)
+def test_what_an_earlier_round_owes_is_owed_by_the_repair_that_contains_it(
+    trees: tuple[Path, Path], policy: Policy, tier: Tier
+) -> None:
+    before, after = trees
+    sure = dataclasses.replace(candidate(), strategy=Strategy.DEPENDENCY_FIX, generator="missing_module", prior=0.99)
+
+    result = judge.judge(BROKEN, [sure], [GOOD], BASELINE, before, lambda _: after, policy)
+
+    assert result.repair is not None
+    assert result.repair.tier is tier
+
+
+@pytest.mark.parametrize(
     ("gate", "change"),
     [
         ("stable", {"repeats": ()}),

@@ -17,6 +17,7 @@ TAGS = """\
         return [word for word in text.split() if word.startswith("#")]
 """
 TEXT = "#plum #pear #fig #kiwi #lime"
+ANNOTATED = "def tags(text) -> set[str]:\n    return {w for w in text.split() if w.startswith('#')}\n"
 
 
 def project_test(claim: str) -> str:
@@ -153,13 +154,12 @@ def test_the_elements_of_a_tests_own_set_are_compared_in_no_order_of_their_own(
 
 
 def test_a_set_that_the_product_says_it_returns_has_no_order(machine: LocalMachine, tmp_path: Path) -> None:
-    product = "def tags(text) -> set[str]:\n    return {w for w in text.split() if w.startswith('#')}\n"
-    claim = f'assert list(tags("{TEXT}")) == ["#plum", "#pear", "#fig", "#kiwi", "#lime"]'
+    claim = f'assert list(tags("{TEXT}")) == ["#kiwi", "#plum", "#fig", "#lime", "#pear"]'
 
-    outcome = run(machine, tmp_path, {"shop/tags.py": product, "tests/test_tags.py": project_test(claim)})
+    outcome = run(machine, tmp_path, {"shop/tags.py": ANNOTATED, "tests/test_tags.py": project_test(claim)})
 
     (repair,) = outcome.accepted
-    assert f'+    assert sorted(tags("{TEXT}")) == sorted(["#plum", "#pear", "#fig", "#kiwi", "#lime"])' in repair.patch
+    assert f'+    assert sorted(tags("{TEXT}")) == sorted(["#kiwi", "#plum", "#fig", "#lime", "#pear"])' in repair.patch
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,15 @@ def test_a_set_that_the_product_says_it_returns_has_no_order(machine: LocalMachi
             "def tags(text):\n    return list({w for w in text.split() if w.startswith('#')})\n",
             f'assert tags("{TEXT}") == ["#plum", "#pear", "#fig", "#kiwi", "#lime"]',
         ),
+        # the product says that it returns a set, but the test expects the order of the text, which a set never showed
+        (ANNOTATED, f'assert list(tags("{TEXT}")) == ["#plum", "#pear", "#fig", "#kiwi", "#lime"]'),
         # the product sorts nothing, and the test's own set is what it gets
         (
             "def tags(text):\n    return [w for w in text if w.startswith('#')]\n",
             f'assert tags(list(set("{TEXT}".split()))) == ["#fig", "#kiwi", "#lime", "#pear", "#plum"]',
         ),
     ],
-    ids=["list", "input"],
+    ids=["list", "kept once", "input"],
 )
 def test_an_order_that_the_product_gives_is_a_possible_defect(
     machine: LocalMachine, tmp_path: Path, product: str, claim: str

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Bench
 from maestro.healing.strategies.syntax_repair.python2 import to_python3
-from maestro.model import Failure, Strategy
+from maestro.model import Candidate, Failure, Strategy
 
 Fail = Callable[..., Failure]
 
@@ -69,6 +69,71 @@ def test_small_slips(bench: Bench, fail: Fail, source: str, line: int, expected:
         return
     bench.apply(candidates[0])
     assert bench.read("tests/test_demo.py") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "guess", "also"),
+    [
+        ("return (net + tax * count", True, ""),
+        ("return net * (tax + 1) + (count - 1 * 2", True, ""),
+        ("return net * tax + count)", True, ""),
+        ("return total(net + tax, count", False, "it could also close after `(net`"),
+        ("return [net, tax, count", False, "it could also close after"),
+        ("return total((net, tax), count))", False, ""),
+        ("return total(net", False, ""),
+    ],
+)
+def test_where_a_bracket_of_the_product_stood_is_not_guessed(
+    bench: Bench,
+    fail: Fail,
+    line: str,
+    guess: bool,  # noqa: FBT001 - a parameter of the test
+    also: str,
+) -> None:
+    # given a line that lost a bracket, in the product and in a test
+    source = f"def price(net, tax, count):\n    {line}\n"
+    bench.write({"demo/price.py": source, "tests/test_demo.py": source})
+
+    def made(path: str) -> tuple[Candidate, ...]:
+        return tuple(
+            bench.propose(
+                fail("SyntaxError", "invalid syntax", line=2, file=path, attributes={"file": path, "line": 2},
+                     text=f'  File "/elsewhere/{path}", line 2\nE   SyntaxError: invalid syntax')
+            )
+        )  # fmt: skip
+
+    # then the product's is mended only where the bracket does not decide what is computed, and doubts are said
+    assert made("tests/test_demo.py")
+    assert bool(made("demo/price.py")) is not guess
+    for candidate in made("demo/price.py")[:1]:
+        assert also in candidate.summary
+
+
+@pytest.mark.parametrize(
+    ("division", "told"),
+    [
+        ("sum(rows) / len(rows)", True),
+        ("len(rows) / 2", True),
+        ("sum(rows) / 2.0", False),
+        ("float(sum(rows)) / 2", False),
+        ("sum(rows) // 2", False),
+    ],
+)
+def test_a_division_that_means_something_else_now_is_said(
+    bench: Bench,
+    fail: Fail,
+    division: str,
+    told: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    source = f"def average(rows):\n    print 'average'\n    return {division}\n"
+    failure = fail(
+        "SyntaxError", "invalid syntax", file="demo.py", line=2, attributes={"file": "demo.py", "line": 2},
+        text='  File "/src/demo.py", line 2\nE   SyntaxError: invalid syntax',
+    )  # fmt: skip
+    bench.write({"demo.py": source})
+    assert ("Python 2 dropped: demo.py:3" in bench.propose(failure)[0].summary) is told
+    bench.write({"demo.py": f"from __future__ import division\n{source}"})
+    assert "dropped" not in bench.propose(failure)[0].summary
 
 
 def test_a_python_2_package_is_translated_as_a_whole_too(bench: Bench, fail: Fail) -> None:

@@ -270,6 +270,31 @@ def test_a_date_of_the_product_near_it_is_left_alone(turned: Callable[..., Any],
     assert "the product states a date near it" in told.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("product", "test"),
+    [
+        ('"""Return the next payment from today on."""', "test_it"),
+        ('"""Return the days that are left; never less than zero."""', "test_it"),
+        ("pass", "test_it_lies_ahead"),
+    ],
+)
+def test_a_product_that_has_to_go_on_from_a_day_is_left_alone(
+    bench: Any, failing: Callable[..., Any], product: str, test: str
+) -> None:
+    files = {"shop/tokens.py": f"import time\n\n\ndef valid(until):\n    {product}\n    return until > time.time()\n"}
+    bench.write({**files, "tests/test_demo.py": dated(f"def {test}():\n    assert valid(1577836800)\n")})
+    diagnosis = {"verdict": "clock", "date": "2020-01-01", "then": "2019-12-30", "stress": [{}]}
+    named = TEST.replace("test_it", test)
+
+    told = bench.noted(
+        ClockSetBack(),
+        failing("AssertionError", "no", named, diagnosis=diagnosis, covered={"shop/tokens.py": ("valid",)}),
+    )
+
+    assert told.candidates == ()
+    assert "the product may have to go on from that day" in told.notes[0]
+
+
 def test_without_the_experiment_no_clock_is_set(turned: Callable[..., Any]) -> None:
     for verdict in ("broken", "unknown", "order", "random"):
         assert turned(dated(PLAIN), verdict=verdict).candidates == ()

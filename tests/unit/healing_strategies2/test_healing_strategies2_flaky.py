@@ -84,53 +84,71 @@ def test_without_an_experiment_nothing_is_narrowed_or_restored(bench: Any, faili
 
 
 @pytest.mark.parametrize(
-    ("seen", "lines"),
+    ("seen", "lines", "does"),
     [
-        (change("test_cart", "ROWS", deep=True), ["kept = copy.deepcopy(ROWS)", "ROWS[:] = kept"]),
-        (change("test_cart", "ROWS"), ["kept = list(ROWS)", "ROWS[:] = kept"]),
+        (
+            change("test_cart", "ROWS", deep=True),
+            ["kept = copy.deepcopy(ROWS)", "ROWS[:] = kept"],
+            'ROWS[0]["price"] = 2',
+        ),
+        (change("test_cart", "ROWS"), ["kept = list(ROWS)", "ROWS[:] = kept"], "ROWS.append({})"),
         (
             change("shop.cart", "CACHE", type="dict", plain=False, also=[["tests.test_cart", "CACHE"]]),
             ["kept = dict(CACHE)", "CACHE.clear()", "CACHE.update(kept)"],
+            "",
         ),
         (
             change("shop.cart", "Cart.made", type="set"),
             ["kept = set(Cart.made)", "Cart.made.clear()", "Cart.made.update(kept)"],
+            "",
         ),
         (
             change("shop.rates", "RATE", how="rebound", type="int"),
             ["import shop.rates", "kept = shop.rates.RATE", "shop.rates.RATE = kept"],
+            "shop.rates.RATE = 2",
         ),
         (
             change("tests.test_cart", "LIMIT", how="rebound", type="int"),
             ["global LIMIT", "kept = LIMIT", "LIMIT = kept"],
+            "global LIMIT; LIMIT = 2",
         ),
-        (change("os.environ", "HOME"), ["import os", "kept = dict(os.environ)", "os.environ.update(kept)"]),
-        (change("os.getcwd", "", how="rebound"), ["kept = os.getcwd()", "os.chdir(kept)"]),
+        (
+            change("os.environ", "HOME"),
+            ["import os", "kept = dict(os.environ)", "os.environ.update(kept)"],
+            'os.environ["HOME"] = "/x"',
+        ),
+        (change("os.getcwd", "", how="rebound"), ["kept = os.getcwd()", "os.chdir(kept)"], 'os.chdir("/")'),
         (
             change("logging", "shop", how="rebound", type="level"),
             ['kept = logging.getLogger("shop").level', 'logging.getLogger("shop").setLevel(kept)'],
+            'logging.getLogger("shop").setLevel(1)',
         ),
         (
             change("logging", "", how="rebound", type="handlers"),
             ["kept = list(logging.getLogger().handlers)", "logging.getLogger().handlers[:] = kept"],
+            "logging.getLogger().addHandler(None)",
         ),
         (
             change("shop.stock", "shelf.boxes", holder="shop.stock.Shelf", also=[["tests.test_cart", "shelf.boxes"]]),
             ["kept = list(shelf.boxes)", "shelf.boxes[:] = kept"],
+            'shelf.put("mug")',
         ),
         (
             change("shop.stock", "shelf.opened", how="rebound", type="int", holder="shop.stock.Shelf"),
             ["import shop.stock", "kept = shop.stock.shelf.opened", "shop.stock.shelf.opened = kept"],
+            "shelf.opened = 3",
         ),
         (
             change("time", "time", how="rebound", type="builtin_function_or_method"),
             ["import time", "kept = time.time", "time.time = kept"],
+            "time.time = lambda: 0",
         ),
-        (change("sys", "argv", how="rebound"), ["kept = sys.argv", "sys.argv = kept"]),
-        (change("sys", "path"), ["kept = list(sys.path)", "sys.path[:] = kept"]),
+        (change("sys", "argv", how="rebound"), ["kept = sys.argv", "sys.argv = kept"], 'sys.argv = ["x"]'),
+        (change("sys", "path"), ["kept = list(sys.path)", "sys.path[:] = kept"], 'sys.path.insert(0, "x")'),
         (
             change("shop.cart", "price", how="cached", type="lru_cache"),
             ["import shop.cart", "    shop.cart.price.cache_clear()\n    yield\n    shop.cart.price.cache_clear()"],
+            'os.environ["RATE"] = "2"',
         ),
         (
             change("files", "out/left.txt", how="added", type="file"),
@@ -138,10 +156,12 @@ def test_without_an_experiment_nothing_is_narrowed_or_restored(bench: Any, faili
                 'kept = os.path.exists("out/left.txt")',
                 '    if not kept and os.path.exists("out/left.txt"):\n        os.remove("out/left.txt")',
             ],
+            'open("out/left.txt", "w")',
         ),
         (
             change("files", "made", how="added", type="folder"),
             ['kept = os.path.exists("made")', 'shutil.rmtree("made", ignore_errors=True)'],
+            'os.makedirs("made/x")',
         ),
         (
             change("files", "data/rates.json", type="file"),
@@ -149,14 +169,16 @@ def test_without_an_experiment_nothing_is_narrowed_or_restored(bench: Any, faili
                 'kept = pathlib.Path("data/rates.json").read_bytes()',
                 'pathlib.Path("data/rates.json").write_bytes(kept)',
             ],
+            'open("data/rates.json", "w")',
         ),
     ],
     ids=lambda value: value["path"] if isinstance(value, dict) else "",
 )
 def test_what_leaks_is_given_back_by_a_fixture_that_does_nothing_else(
-    bench: Any, failing: Callable[..., Any], seen: dict[str, Any], lines: list[str]
+    bench: Any, failing: Callable[..., Any], seen: dict[str, Any], lines: list[str], does: str
 ) -> None:
-    bench.write(FILES)
+    # given a test that leaves something changed, by what it does itself
+    bench.write({**FILES, "tests/test_cart.py": f"{TESTS}        {does}\n"})
 
     candidates = bench.propose(RestoreState(), failing("AssertionError", "no", FIRST, diagnosis=mirrored(seen)))
 
@@ -166,9 +188,15 @@ def test_what_leaks_is_given_back_by_a_fixture_that_does_nothing_else(
         assert line in text
     assert bench.findings(candidates[0]) == []
 
+    # and the same where the test only asks the product
+    bench.write(FILES)
+    left = bench.noted(RestoreState(), failing("AssertionError", "no", FIRST, diagnosis=mirrored(seen)))
+    assert bool(left.candidates) is (does == "")
+    assert bool(left.notes) is (does != "")
+
 
 def test_state_that_the_product_keeps_is_given_back_as_a_workaround(bench: Any, failing: Callable[..., Any]) -> None:
-    bench.write(FILES)
+    bench.write({**FILES, "tests/test_cart.py": f"{TESTS}        ROWS.append({{}})\n"})
     seen = [change("test_cart", "ROWS"), change("shop.cart", "CACHE", type="dict")]
 
     proposals = [

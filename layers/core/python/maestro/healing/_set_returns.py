@@ -3,7 +3,11 @@
 import ast
 import re
 
-_ORDER = re.compile(r"(?i)sort|order|sequen|first|last")
+_ORDER = re.compile(
+    r"(?i)sort|order|sequen|first|last|chronolog|alphabet|\brank|\bposition|\bin (a )?rows?\b|one after|\bfrom .+ to\b|"
+    r"\b(as|like|how|where|when) (they|it|each|these|those|the \w+|that)\b|\b(a )?dict'?s? keys\b|\barriv|\bappear|"
+    r"\bthe way (they|it|the)\b|\bkeeps? the\b|\bstable\b"
+)
 _PURPOSE = re.compile(r"(?i)\bin\s+order\s+(to|that|for)\b")
 _SET = re.compile(r"((typing|t)\.(Frozen)?Set|set|frozenset)(\[.*\])?")
 _TYPING = re.compile(r"(Frozen)?Set(\[.*\])?")

@@ -24,6 +24,7 @@ from maestro.healing.known_forms.endings import SAID
 from maestro.healing.known_forms.plain_logging import logged_instead
 from maestro.healing.known_forms.plain_warnings import warned_instead
 from maestro.healing.known_forms.unimported import unimported
+from maestro.healing.leaks import blame
 from maestro.healing.sourcetree import SourceTree
 from maestro.model import CaseResult, Facts, Failure, Phase, Strategy
 
@@ -104,7 +105,9 @@ def diagnose(
         lacks = _rights.SAID if _powerless(failure, project) else lacking(failure.facts)
         lacks = lacks or unloadable(failure.facts, project.facts.distributions) or lone_mixin(failure.facts, project)
         cause = f"{failure.cause}. {lacks}" if lacks and lacks not in failure.cause else failure.cause
-        return dataclasses.replace(failure, cause=cause, regression=False, suspects=())
+        kept = blame.in_doubt(failure, project)
+        told = {**failure.diagnosis, "kept": kept} if kept else failure.diagnosis
+        return dataclasses.replace(failure, cause=cause, regression=False, suspects=(), diagnosis=told)
     suspected = tuple(suspects(failure, changes, results))
     named = f"; suspected first: {suspected[0]['function']} in {suspected[0]['file']}" if suspected else ""
     cause = f"{failure.cause}{_CLAIM}{why}{named}"
@@ -220,7 +223,7 @@ def _evidence(failure: Failure, project: Project, changes: Sequence[Mapping[str,
     """Return why a failure is a regression, or ``None`` where that is not shown."""
     facts = failure.facts
     if failure.flaky or _unsteady(failure):
-        return _hashing.blamed(failure, project)
+        return _hashing.blamed(failure, project) or blame.blamed(failure, project)
     gone = _lost_name(facts, project) or _deleted_module(facts, project, changes)
     if gone is not None:
         return gone

@@ -297,15 +297,9 @@ def repair_of(failure: Failure, judged: Judged, policy: Policy) -> Repair:
     )
     value = confidence.confidence(candidate, observed, confidence.outcomes().with_said(policy.said))
     earned = confidence.tier(value, policy.thresholds, seen=observed)
-    doubtful = candidate.strategy in (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT)
-    expects = candidate.strategy is Strategy.ASSERTION_UPDATE
-    if ("collects" in gates or candidate.unasked) and earned is Tier.APPLIED:
+    if ("collects" in gates or candidate.unasked or policy.unasked) and earned is Tier.APPLIED:
         earned = Tier.REVIEW  # no test is green that could tell whether it is right, or only a name speaks for it
-    rewritten = candidate.strategy is Strategy.SYNTAX_REPAIR and candidate.touches_product
-    for_a_person = doubtful or expects or rewritten or _OTHER_PYTHON.search(candidate.patch)
-    if for_a_person and earned in (Tier.APPLIED, Tier.REVIEW):
-        # it contradicts what a test expects, steadies what the product may owe, says what product code means, or takes
-        # another Python
+    if (for_a_person(candidate) or policy.doubtful) and earned in (Tier.APPLIED, Tier.REVIEW):
         earned = Tier.PULL_REQUEST
     return Repair(
         id=hashlib.sha256(f"{failure.id}\0{candidate.patch}".encode()).hexdigest()[:12],
@@ -324,6 +318,17 @@ def repair_of(failure: Failure, judged: Judged, policy: Policy) -> Repair:
         generator=candidate.generator,
         pattern=feedback.pattern(failure),
     )
+
+
+def for_a_person(candidate: Candidate) -> bool:
+    """Whether a person has to decide over a change, however sure it looks.
+
+    That is one that contradicts what a test expects, steadies what the product may owe, says what product code means,
+    or takes another Python.
+    """
+    strategies = (Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT, Strategy.ASSERTION_UPDATE)
+    rewritten = candidate.strategy is Strategy.SYNTAX_REPAIR and candidate.touches_product
+    return candidate.strategy in strategies or rewritten or bool(_OTHER_PYTHON.search(candidate.patch))
 
 
 def files(patch: str) -> tuple[str, ...]:

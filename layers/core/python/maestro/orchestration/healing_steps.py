@@ -18,7 +18,7 @@ from maestro.healing.candidates import proposed
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.experiments import stress
 from maestro.healing.feedback import pattern, weighed
-from maestro.healing.judge import Judgement, judge
+from maestro.healing.judge import Judgement, for_a_person, judge
 from maestro.healing.resorts import delivered, ends
 from maestro.model import (
     Candidate,
@@ -62,9 +62,9 @@ class Memory:
     """What a heal remembers between rounds.
 
     ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
-    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``workaround``
-    whether one of them is; ``results`` those of the suite with them (empty: the pass's own). ``best`` is the best
-    repair so far that passed every gate, though it may leave some of the tests failing.
+    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``workaround``,
+    ``unasked`` and ``doubtful`` whether one of them is; ``results`` those of the suite with them (empty: the pass's
+    own). ``best`` is the best repair so far that passed every gate, though it may leave some of the tests failing.
     """
 
     first: Failure
@@ -74,6 +74,8 @@ class Memory:
     kept: tuple[str, ...] = ()
     history: tuple[Failure, ...] = ()
     workaround: bool = False
+    unasked: bool = False
+    doubtful: bool = False
     results: tuple[CaseResult, ...] = ()
     best: Repair | None = None
     notes: tuple[str, ...] = ()  # what generators said when they had nothing to propose
@@ -286,6 +288,8 @@ class HealingSteps:
             kept=(*memory.kept, winner.summary),
             history=(*memory.history, memory.failure),
             workaround=memory.workaround or winner.workaround,
+            unasked=memory.unasked or winner.unasked,
+            doubtful=memory.doubtful or for_a_person(winner),
             results=trial.suite if trial is not None else (),
             best=best,
         )
@@ -308,6 +312,8 @@ class HealingSteps:
             rounds=memory.kept,
             history=memory.history,
             workaround=memory.workaround,
+            unasked=memory.unasked,
+            doubtful=memory.doubtful,
             said=self._said(run, memory.failure),
         )
 
@@ -344,12 +350,18 @@ def _unhealed(memory: Memory, tried: int, rejected: Sequence[str]) -> str:
     """Say in words why a failure has no repair."""
     if memory.first.regression:
         return "A defect of the product is for people to mend: nothing was tried that could hide it."
+    held = memory.first.diagnosis.get("kept")
+    doubt = f" The product keeps {held} between tests: that may be a defect of it." if held else ""
     if rejected:
         first = f"The first: {rejected[0][:400]}"
         untried = f", {len(rejected) - tried} of them refused before a trial" if len(rejected) > tried else ""
-        return f"{len(rejected)} candidates were made{untried}, and none survived the proof. {first}"
+        return (
+            f"{len(rejected)} candidates were made{untried}, and none survived the proof. {first.rstrip('.')}.{doubt}"
+        )
     kept = f"After {', '.join(memory.kept)}: " if memory.kept else ""
-    return kept + ("; ".join(memory.notes)[:600] if memory.notes else "No strategy knows a repair for this cause.")
+    return (
+        kept + ("; ".join(memory.notes)[:600] if memory.notes else "No strategy knows a repair for this cause.") + doubt
+    )
 
 
 def _ran(trial: Trial | None) -> bool:

@@ -121,6 +121,10 @@ class Recording:
             raise NotFoundError(f"There is no run {state['run_id']} of tenant {state['tenant']}.")
         return run
 
+    def _failures(self, run: Run) -> list[Failure]:
+        """The run's failures, each as it was told last."""
+        return list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
+
     def _repairs(self, tenant: str, run_id: str) -> list[Repair]:
         return list(self.runs.list_repairs(tenant, run_id))
 
@@ -148,6 +152,9 @@ class Recording:
         if left:
             checks = "1 check" if left == 1 else f"{left} checks"
             return RunStatus.FAILED, f"{checks} still failing." if pass_no else f"{checks} failed."
+        suspected = _suspected(self._failures(run), self._repairs(run.tenant, run.id))
+        if suspected:
+            return RunStatus.FAILED, f"{suspected[0].tests[0]} is flaky by what the product keeps: a suspected defect."
         if last.outcome is not Outcome.PASSED:
             return RunStatus.ERROR, last.detail
         broken = [str(g["detail"]) for g in self._gates(run, pass_no, last) if not g["passed"]]
@@ -163,7 +170,7 @@ class Recording:
         return list(evaluate(limits, found, seconds=_seconds(run)))
 
     def _report(self, run: Run, first: Verdict, pass_no: int) -> None:
-        failures = list({f.id: f for f in self.runs.list_failures(run.tenant, run.id)}.values())
+        failures = self._failures(run)
         repairs = self._repairs(run.tenant, run.id)
         failures, first = _flaky_told(_acquitted(failures, repairs), repairs, first)
         last = read_verdict(self.blobs, run.tenant, run.id, pass_no) if pass_no else first
@@ -215,13 +222,29 @@ class Recording:
 def _flaky_told(
     failures: Sequence[Failure], repairs: Sequence[Repair], verdict: Verdict
 ) -> tuple[list[Failure], Verdict]:
-    """Tell why tests are flaky where they are named as flaky; a failure of the run are they only when repaired."""
+    """Tell why tests are flaky where they are named as flaky.
+
+    A failure of the run are they only where they were repaired, or point at the product.
+    """
     healed = {f for repair in repairs if _delivered(repair) for f in repair.failures}
+    healed |= {f.id for f in _suspected(failures, repairs)}
     why = {test: f.diagnosis.get("words", "") for f in failures if f.flaky for test in f.tests}
     told = tuple(
         replace(case, why=f"{case.why}; {why[case.id]}") if why.get(case.id) else case for case in verdict.flaky
     )
     return [f for f in failures if not f.flaky or f.id in healed], replace(verdict, flaky=told)
+
+
+def _suspected(failures: Sequence[Failure], repairs: Sequence[Repair]) -> list[Failure]:
+    """The flaky failures that nothing repaired, and whose cause is state that the product keeps or leaves changed.
+
+    A retry runs a test alone, where what other tests made the product keep is gone: such a test always "passes".
+    """
+    fixed = {test for repair in repairs if _delivered(repair) for test in repair.tests_fixed}
+    return [
+        f for f in failures
+        if f.flaky and (f.regression or f.diagnosis.get("kept")) and not set(f.tests) <= fixed
+    ]  # fmt: skip
 
 
 def _acquitted(failures: Sequence[Failure], repairs: Sequence[Repair]) -> list[Failure]:

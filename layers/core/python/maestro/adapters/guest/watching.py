@@ -104,6 +104,7 @@ class State(object):
                 self.code.update(((name, n), v) for n, v in list(vars(module).items()) if isinstance(v, _REPLACED))
         self.take("sys", "", {"argv": sys.argv, "path": sys.path}, budget)
         self.files = _files(root)
+        self.silenced = logging.Logger.manager.disable
         self.loggers = {}
         for name, logger in [("", logging.getLogger()), *sorted(logging.Logger.manager.loggerDict.items())]:
             if isinstance(logger, logging.Logger):
@@ -168,6 +169,8 @@ class State(object):
             found.append({"module": "os.environ", "path": ",".join(names)[:500], "how": "inside", "type": "environ"})
         if self.cwd != later.cwd:
             found.append({"module": "os.getcwd", "path": "", "how": "rebound", "type": "str"})
+        if self.silenced != later.silenced:
+            found.append({"module": "logging", "path": "", "how": "rebound", "type": "disable"})
         for name, new in sorted(later.loggers.items()):
             old = self.loggers.get(name, (logging.NOTSET, [], False, True))
             for place, what in enumerate(("level", "handlers", "disabled", "propagate")):

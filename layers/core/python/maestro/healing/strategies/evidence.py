@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from maestro.healing._stated import stated_modules
 from maestro.healing.base import Project
 from maestro.healing.known_forms.signatures import refused_keywords
 from maestro.healing.sourcetree import SourceTree
@@ -178,6 +179,11 @@ class Evidence:
         from maestro.healing.strategies.metadata import own_names
 
         return own_names(self.tree)
+
+    @cached_property
+    def stated_own(self) -> Mapping[str, str]:
+        """The top-level modules that the project's packaging files state as its own -> the file that does."""
+        return stated_modules(self.tree)
 
     @cached_property
     def declared(self) -> Mapping[str, Requirement]:

@@ -157,6 +157,9 @@ def _word_lists(module: ast.Module) -> set[ast.AST]:
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         if isinstance(node, (ast.keyword, ast.Assign)) and any(name.lower() in _WORD_LISTS for name in names):
             other.update(ast.walk(node.value))
+        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and key.value in _WORD_LISTS:
+                other.update(ast.walk(value))
     return other
 
 

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from maestro.healing._catalogued import modules_of
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
+from maestro.healing.errors import LeftAloneError
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.dependency_fix.naming import Found, find
 from maestro.healing.strategies.dependency_fix.needs import needed
@@ -64,7 +65,10 @@ class MissingModule:
     strategy = Strategy.DEPENDENCY_FIX
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield a proposal per distribution that brings the module, then one with the file's other missing modules."""
+        """Yield a proposal per distribution that brings the module, then one with the file's other missing modules.
+
+        Raises :class:`LeftAloneError` where the module is one that the project states as its own.
+        """
         evidence = Evidence(failure, project)
         for module in evidence.missing_modules[:2]:
             found = list(find(evidence, module))
@@ -75,6 +79,9 @@ class MissingModule:
                 yield Proposal(edits, summary, option.prior, unasked=not option.declared)
             if found:
                 yield from self._together(evidence, module, found[0])
+            elif stated := evidence.stated_own.get(module.partition(".")[0]):
+                said = f"{stated} says that the module {module} is the project's own, but it is not in the tree"
+                raise LeftAloneError(f"{said}: a distribution of that name would be somebody else's")
 
     def _together(self, evidence: Evidence, module: str, first: Found) -> Iterator[Proposal]:
         """Yield a proposal that brings what else is missing along with the module, which saves a round for each."""

@@ -39,7 +39,10 @@ class Found:
 
 
 def find(evidence: Evidence, module: str) -> Iterator[Found]:
-    """Yield the requirements that may bring ``module``, the likeliest first; nothing for the project's own modules."""
+    """Yield the requirements that may bring ``module``, the likeliest first; nothing for the project's own modules.
+
+    Nor where its packaging files say that it is, though it is not in the tree, and it asks for no such distribution.
+    """
     top = module.partition(".")[0]
     module = _in_full(evidence, module) if module in _NAMESPACES else module
     if evidence.tree.owns(top) or top in table("python2_modules")["modules"]:
@@ -56,6 +59,9 @@ def find(evidence: Evidence, module: str) -> Iterator[Found]:
     if candidate is None:
         return
     want = Requirement(candidate)
+    stranger = top in evidence.stated_own and canonical(want.name) not in evidence.declared
+    if stranger or canonical(want.name) in evidence.own_distributions:
+        return  # what is tested would be somebody else's module, or a release of the project in place of its source
     if evidence.installed(want.name) and not want.specifier:
         return
     stated = None if want.specifier else stated_requirement(evidence.tree, want.name, evidence.python)

@@ -2,7 +2,8 @@
 
 That is done only where experiments saw the outcome turn at the very day that the test states. A product can be wrong
 and give the same picture: one that looks at the clock although it was told what the time is. So nothing is done where
-the test states a second date or tells a time, or where the product states a date near that day itself.
+the test states a second date or tells a time, where the product states a date near that day itself, or where words say
+that it holds on every day (the next delivery, never less than zero).
 """
 
 import ast
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 
 from maestro.healing import _clock
 from maestro.healing._draws import texts
+from maestro.healing._promises import EVERY_DAY, promised
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
@@ -57,7 +59,10 @@ class ClockSetBack:
         files = dict.fromkeys(path for path, _ in found)
         if not found or any(tree.role(path) not in (Role.TEST, Role.FIXTURE) for path in files):
             return
-        if why := _possible_defect(failure, project, found, tree, date.replace(tzinfo=UTC)):
+        why = _possible_defect(failure, project, found, tree, date.replace(tzinfo=UTC))
+        if not why and (words := promised(failure, project, EVERY_DAY)):
+            why = f"{words}: the product may have to go on from that day"
+        if why:
             raise LeftAloneError(f"the tests turn at {told['date']}, which they state, but {why}")
         for way in _ways(failure, project):
             edits: dict[str, str | None] = {}

@@ -7,8 +7,9 @@ from typing import Any
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.errors import LeftAloneError
+from maestro.healing.leaks import holders
+from maestro.healing.leaks.answering import Answer, Answering, shown
 from maestro.healing.sourcetree import SourceTree
-from maestro.healing.strategies.flaky_stabilization import holders
 from maestro.healing.strategies.flaky_stabilization.giving_back import (
     FIXTURE,
     Item,
@@ -57,12 +58,15 @@ class RestoreState:
         elif paths:
             folder = _common([*paths, *(t.partition("::")[0] for t in failure.tests)])
             yield from _proposal(leaks, f"{folder}/conftest.py" if folder else "conftest.py", everything, 0.5)
-        if leaks.left:
-            kept = ", ".join(list(leaks.left)[:4])
+        if leaks.kept:
+            kept = ", ".join(list(leaks.kept)[:4])
             raise LeftAloneError(
                 f"the product keeps {kept} between calls and offers no reset, and the tests fail in the order in which "
                 "they are written, or it looks meant for each object alone: that may be a defect of the product"
             )
+        if leaks.left:
+            left = ", ".join(list(leaks.left)[:4])
+            raise LeftAloneError(f"no test changes {left} itself, so the product may: that may be a defect of it")
 
 
 def _merged(lists: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -91,32 +95,29 @@ def _common(paths: Sequence[str]) -> str:
 
 
 class _Leaks:
-    """Decides, change by change, what gives it back in a file, and says what is left to the product."""
+    """Says, change by change, what gives it back in a file, and what is left to whom."""
 
-    def __init__(self, tree: SourceTree, told: Mapping[str, Any], tests: Iterable[str]) -> None:
-        self.tree, self.told = tree, told
-        self.files = tuple(dict.fromkeys(test.partition("::")[0] for test in tests))
-        self.as_written = holders.as_written(told, tree)
+    def __init__(self, tree: SourceTree, told: Mapping[str, Any], tests: Sequence[str]) -> None:
+        self.tree, self.answering = tree, Answering(tree, told, tests)
+        self.kept: dict[str, None] = {}
         self.left: dict[str, None] = {}
 
     def item(self, change: Mapping[str, Any], path: str, module: Any) -> tuple[Item | None, bool]:
         """Return what gives a change back (None for nothing), and whether the product keeps that state itself."""
-        file = holders.product_file(change, self.tree)
-        if not file or holders.is_stand_in(change):
-            return item(change, path, module), bool(file)
-        if change.get("how") == "cached":
-            return item(change, path, module), True
-        offered = holders.public_reset(change, file, self.tree)
-        if offered:
+        answer = self.answering.answer(change)
+        place = shown(change)
+        if answer in (Answer.PRODUCT, Answer.UNCLEAR):
+            of_product = holders.product_file(change, self.tree) and not holders.is_stand_in(change)
+            (self.kept if of_product else self.left)[place] = None
+            return None, True
+        if answer is Answer.RESET:
+            file = holders.product_file(change, self.tree)
+            offered = holders.public_reset(change, file, self.tree)
             also = [tuple(entry) for entry in change.get("also") or ()]
             offered_there = [(str(m), _beside(str(p), offered)) for m, p in also]
             written, imports = written_in(str(change.get("module")), offered, offered_there, path, module)
             return (reset(written, imports) if written else None), True
-        by_tests = holders.changed_by_tests(change, self.files, self.tree)
-        if (by_tests or not self.as_written) and holders.shared_on_purpose(change, file, self.tree):
-            return item(change, path, module), True
-        self.left[f"{change.get('module')}.{change.get('path')}"] = None
-        return None, True
+        return item(change, path, module), bool(holders.product_file(change, self.tree))
 
 
 def _beside(path: str, offered: str) -> str:

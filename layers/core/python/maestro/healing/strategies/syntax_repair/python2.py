@@ -1,8 +1,9 @@
 """Sources written for Python 2 -> Python 3, with fissix (the maintained lib2to3)."""
 
+import ast
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from fissix import refactor
 from fissix.pgen2.parse import ParseError
 from fissix.pgen2.tokenize import TokenError
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies.data import table
 from maestro.healing.strategies.evidence import Evidence
@@ -48,6 +50,8 @@ _NAMES = frozenset(
 )
 # A class whose iterator has next() alone.
 _NOT_AN_ITERATOR = re.compile(r"iter\(\) returned non-iterator of type|TypeError: '\w+' object is not an iterator")
+_DIVIDES = re.compile(r"(?m)^from __future__ import .*\bdivision\b")
+_SHOWN = 5  # places that a summary names
 _MAX_FILES = 120
 _MAX_CHARACTERS = 3_000_000
 
@@ -79,7 +83,12 @@ class Python2:
             edits = translated(evidence, paths)
             if edits and edits not in seen and not (start and start in broken and start not in edits):
                 seen.append(edits)
-                yield Proposal(edits, f"translate from Python 2 to Python 3: {words} ({len(edits)} files)", prior)
+                divided = ", ".join(divisions(evidence, edits)[:_SHOWN])
+                note = (
+                    f"; `/` keeps the rest of whole numbers now, which Python 2 dropped: {divided}" if divided else ""
+                )
+                said = f"translate from Python 2 to Python 3: {words} ({len(edits)} files)"
+                yield Proposal(edits, f"{said}{note}", prior)
 
     def _start(self, evidence: Evidence) -> str | None:
         """The file that the failure is about ("" where it is not known which); None where it is not about Python 2."""
@@ -103,6 +112,44 @@ class Python2:
         if own & {"iteritems", "iterkeys", "itervalues", "has_key"}:
             return next(iter(evidence.project_files), "")
         return None
+
+
+def divisions(evidence: Evidence, edits: Mapping[str, str]) -> list[str]:
+    """Return "file:line" of the divisions in translated product code that may be of whole numbers.
+
+    They are not: with a number that is written with a point, by ``float``, or under ``division`` of ``__future__``.
+    """
+    found: list[str] = []
+    for path, text in edits.items():
+        module = parse(text, evidence.python)
+        old = evidence.tree.text(path) or ""
+        if module is None or evidence.tree.role(path) is not Role.PRODUCT or _DIVIDES.search(old):
+            continue
+        for node in ast.walk(module):
+            match node:
+                case ast.BinOp(op=ast.Div(), left=left, right=right):
+                    parts: tuple[ast.expr, ...] = (left, right)
+                case ast.AugAssign(op=ast.Div(), target=left, value=right):
+                    parts = (left, right)
+                case _:
+                    continue
+            if not any(map(_fractional, parts)):
+                found.append(f"{path}:{node.lineno}")
+    return found
+
+
+def _fractional(node: ast.expr) -> bool:
+    """Whether a part of a division is no whole number: it is written so, or made so; or it is a string, a path."""
+    match node:
+        case ast.Constant(value=value):
+            return not isinstance(value, int)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in ("float", "Decimal", "Fraction", "Path", "sqrt")
+        case ast.BinOp(left=left, op=op, right=right):
+            return not isinstance(op, ast.FloorDiv) and (_fractional(left) or _fractional(right))
+        case ast.UnaryOp(operand=operand):
+            return _fractional(operand)
+    return False
 
 
 class ImplicitRelative:

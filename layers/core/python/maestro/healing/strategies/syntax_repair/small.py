@@ -1,10 +1,13 @@
 """Small slips that keep one file from parsing: a colon, a bracket, an indentation, a left-over merge."""
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
+from maestro.healing.errors import LeftAloneError
 from maestro.healing.known_forms.misspelt import markers_left, respelt
 from maestro.healing.known_forms.readings import TYPOGRAPHIC, settled
 from maestro.healing.known_forms.slips import programs, refusal
@@ -17,7 +20,9 @@ _MOST_PARSED = 8_000_000  # characters: some seconds; the likelier kinds of slip
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARGUMENT = tuple("'\"{[*)")  # what an argument may begin with, and no operator does after a name
 _CLAIM = re.compile(r"^(\s*assert\s+[^\s=<>!]*\([^=<>!]*[^\s=<>!])\s+(?:==|!=|<=|>=|<|>|is|in|not in)\s")
+_KEYWORD = re.compile(r"\b(return|yield|if|elif|while|and|or|not|in|is|else|assert|lambda|await|for|del|raise)$")
 _OPEN = {"(": ")", "[": "]", "{": "}"}
+_BACK = {close: opening for opening, close in _OPEN.items()}
 _RESERVED = re.compile(
     r"(?<![\w.])(async|await)(?=\s*[=,):.\]}]|\s*$)|(?<=\.)(async|await)\b|"
     r"(?<=def )(async|await)\b|(?<=class )(async|await)\b|(?<=import )(async|await)\b|(?<= as )(async|await)\b",
@@ -35,7 +40,10 @@ class SmallSyntax:
     strategy = Strategy.SYNTAX_REPAIR
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield the texts that parse, the smallest kind of change first."""
+        """Yield the texts that parse, the smallest kind of change first.
+
+        Raises :class:`LeftAloneError` where only a guess could say which part of an expression a bracket held together.
+        """
         evidence = Evidence(failure, project)
         slip = evidence.unparsed or _uncompiled(evidence)
         if slip is None:
@@ -44,6 +52,8 @@ class SmallSyntax:
         lines = text.splitlines(keepends=True)
         at = min(max(line - 1, 0), max(len(lines) - 1, 0))
         seen: set[str] = set()
+        guessed = False
+        made: list[tuple[Fix, Proposal]] = []
         left = _MOST_PARSED
         for words, prior, fix in _FIXES:
             rank = 0
@@ -54,8 +64,71 @@ class SmallSyntax:
                 left -= len(code)
                 if parse(code, evidence.python) is not None and refusal(code) is None:
                     seen.add(code)
-                    yield Proposal({file: code}, f"{file}:{line}: {words}", max(prior - 0.15 * rank, 0.05))
+                    said = words
+                    if fix is _brackets and evidence.tree.role(file) is Role.PRODUCT:
+                        grouping, elsewhere = ambiguous(lines, new)
+                        if grouping:
+                            guessed = True
+                            continue
+                        said += f"; it could also close after `{elsewhere}`" if elsewhere else ""
+                    worth = max(prior - 0.15 * rank, 0.05)
+                    made.append((fix, Proposal({file: code}, f"{file}:{line}: {said}", worth)))
                     rank += 1
+        yield from (proposal for fix, proposal in made if not (guessed and fix in (_brackets, _opening)))
+        if guessed:
+            raise LeftAloneError(
+                f"{file}:{line}: the bracket may close in several places, and each computes something else: where it "
+                "stood is for people to say"
+            )
+
+
+def ambiguous(lines: list[str], new: list[str]) -> tuple[bool, str]:
+    """Return whether a bracket that was closed on its own line groups a part of an expression, which may be any part.
+
+    And the end of another part behind which it could close, "" for none: there the program would be another one. A
+    bracket over several lines is closed where their indentation says.
+    """
+    places = [n for n, (old, now) in enumerate(zip(lines, new, strict=False)) if old != now]
+    if len(lines) != len(new) or len(places) != 1:
+        return False, ""
+    at = places[0]
+    code, rest = _split_comment(_end(lines[at])[0])[0], lines[at]
+    rest = rest[len(code) :]
+    missing, chosen = _unclosed(code), parse("".join(new))
+    if len(new[at]) < len(lines[at]):  # a closing bracket was dropped, whose other half may have stood anywhere
+        ends = [code.rfind(close) for close in ")]}"]
+        starts = [m.start() for m in re.finditer(r"\w+", code) if "," not in code[m.start() : max(ends)]]
+        others = [(code[n : max(ends)], f"{code[:n]}{_BACK[code[max(ends)]]}{code[n:]}") for n in starts]
+        group = True
+    elif len(missing) == 1 and not _unclosed(_split_comment(_end(new[at])[0])[0]):
+        start = _opened(code)
+        stops = [m.end() for m in re.finditer(r"\w+|[)\]}'\"]", code) if start < m.end() < len(code.rstrip(":,"))]
+        others = [(code[start:n], f"{code[:n]}{missing}{code[n:]}") for n in stops]
+        before = _KEYWORD.sub(" ", code[:start].rstrip())
+        group = code[start] == "(" and not re.search(r"[\w)\]]$", before)
+    else:
+        return False, ""
+    for part, text in others:
+        other = parse("".join(_replace(lines, at, text + rest)))
+        if other is not None and chosen is not None and ast.dump(other) != ast.dump(chosen):
+            return group, part
+    return False, ""
+
+
+def _opened(code: str) -> int:
+    """The place of the bracket that a line leaves open."""
+    stack: list[int] = []
+    quote = ""
+    for number, char in enumerate(code):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in _OPEN:
+            stack.append(number)
+        elif char in ")]}" and stack:
+            stack.pop()
+    return stack[-1] if stack else 0
 
 
 def _uncompiled(evidence: Evidence) -> tuple[str, int, str] | None:

@@ -27,6 +27,7 @@ from maestro.healing.strategies.timing_adjustment.waits import (
     expects_timeout,
     failing_line,
     helpers,
+    leave_promises,
     measures,
 )
 from maestro.model import Failure, Strategy
@@ -39,7 +40,10 @@ class AwaitedCondition:
     strategy = Strategy.TIMING_ADJUSTMENT
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal for a test that fails at an assertion which reads what may still change."""
+        """Yield one proposal for a test that fails at an assertion which reads what may still change.
+
+        Raises :class:`LeftAloneError` as :func:`leave_promises` does.
+        """
         if failure.diagnosis.get("verdict") in OTHER_CAUSES or not is_assertion(failure.facts):
             return
         tree = SourceTree(project.root, project.test_paths)
@@ -54,6 +58,7 @@ class AwaitedCondition:
             for wait, check in _pairs(function, line):
                 changed = _polling(text, wait, check, function)
                 if changed is not None and tree.role(path) in (Role.TEST, Role.FIXTURE):
+                    leave_promises(failure, project)
                     said = f"wait until what line {check.lineno} asserts is so, not for a fixed time"
                     yield Proposal({path: changed}, said, 0.6)
 

@@ -10,8 +10,10 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from maestro.healing._promises import SPEED, promised, unit_slip
 from maestro.healing._roles import Role
 from maestro.healing.base import Project, Proposal
+from maestro.healing.errors import LeftAloneError
 from maestro.healing.grouping import is_assertion
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.imports import parse
@@ -77,7 +79,10 @@ class ShortWait:
     strategy = Strategy.TIMING_ADJUSTMENT
 
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
-        """Yield one proposal, ten times the wait, for a test that fails at an assertion or by running out of time."""
+        """Yield one proposal, ten times the wait, for a test that fails at an assertion or by running out of time.
+
+        Raises :class:`LeftAloneError` as :func:`leave_promises` does.
+        """
         tree = SourceTree(project.root, project.test_paths)
         if failure.diagnosis.get("verdict") in OTHER_CAUSES or not (is_assertion(failure.facts) or _timed_out(failure)):
             return
@@ -90,6 +95,7 @@ class ShortWait:
                 continue
             short = [number for number in waits(function) if 0 < number.value <= SHORT and number.line <= line][-1:]
             if short:
+                leave_promises(failure, project)
                 seconds = min(1.0, 10 * short[0].value)
                 reason = "what it waits for takes longer on some machines"
                 yield from _longer(tree, path, short, seconds, reason, 0.5, workaround=True)
@@ -173,6 +179,18 @@ def helpers(path: str, function: Function, tree: SourceTree) -> list[Function]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in wanted and node is not function
         if not node.name.startswith("test")
     ]
+
+
+def leave_promises(failure: Failure, project: Project) -> None:
+    """Make sure that nobody promised the speed that a longer wait would no longer ask for.
+
+    Raises
+    ------
+    LeftAloneError
+        If the words of the product or the test do, or the product waits by a number of another unit.
+    """
+    if why := unit_slip(failure, project) or promised(failure, project, SPEED):
+        raise LeftAloneError(f"{why}: that the test waits too short a time may be a defect of the product")
 
 
 def _timed_out(failure: Failure) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 
 from maestro.healing._forms import dotted
 from maestro.healing._roles import Role
+from maestro.healing._trees import parse
 from maestro.healing.known_forms.restoring import RESETS
 from maestro.healing.sourcetree import SourceTree
-from maestro.healing.strategies.imports import parse
 
 _ON_PURPOSE = re.compile(r"(?i)cache|memo|regist|instance|singleton|pool|known|loaded")
 _MUTATES = frozenset({"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "add",
@@ -41,7 +41,7 @@ def changed_by_tests(change: Mapping[str, Any], files: Iterable[str], tree: Sour
     """Whether a test file changes the state itself, by assigning to it or by a method of its container."""
     name = str(change.get("path", "")).rpartition(".")[2]
     for file in files:
-        module = parse(tree.text(file) or "")
+        module = parse(tree.text(file))
         if module is not None and any(_last(target) == name for target in _changed(module)):
             return True
     return False
@@ -52,14 +52,20 @@ def _changed(module: ast.Module) -> Iterator[ast.expr]:
     for function in ast.walk(module):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
-        for node in ast.walk(function):
+        nodes = list(ast.walk(function))
+        declared = {name for n in nodes if isinstance(n, ast.Global) for name in n.names}
+        local = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - declared
+        for node in nodes:
             match node:
                 case ast.Assign(targets=targets) | ast.Delete(targets=targets):
-                    yield from targets
+                    found = targets
                 case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-                    yield target
+                    found = [target]
                 case ast.Call(func=ast.Attribute(value=holder, attr=attr)) if attr in _MUTATES:
-                    yield holder
+                    found = [holder]
+                case _:
+                    found = []
+            yield from (f for f in found if not (isinstance(f, ast.Name) and f.id in local))
 
 
 def _last(node: ast.expr) -> str:
@@ -75,7 +81,7 @@ def public_reset(change: Mapping[str, Any], file: str, tree: SourceTree) -> str:
 
     That is a method of the object's or the class's own that takes no argument, or a function of the module.
     """
-    module = parse(tree.text(file) or "")
+    module = parse(tree.text(file))
     owner, _, name = str(change.get("path", "")).rpartition(".")
     if module is None:
         return ""
@@ -106,7 +112,7 @@ def _module_named(name: str, tree: SourceTree) -> ast.Module | None:
     ending = name.replace(".", "/")
     for path in tree.python_files:
         if path.removesuffix(".py").removesuffix("/__init__").endswith(ending) and tree.role(path) is Role.PRODUCT:
-            return parse(tree.text(path) or "")
+            return parse(tree.text(path))
     return None
 
 
@@ -134,7 +140,7 @@ def shared_on_purpose(change: Mapping[str, Any], file: str, tree: SourceTree) ->
     owner, _, name = path.rpartition(".")
     if not owner or change.get("holder") or _ON_PURPOSE.search(name):
         return True
-    module = parse(tree.text(file) or "")
+    module = parse(tree.text(file))
     if module is None:
         return False
     return not any(
@@ -178,7 +184,7 @@ def _repeats(first: str, second: str) -> bool:
 
 def _line(test: str, tree: SourceTree) -> int:
     file, _, rest = test.partition("[")[0].partition("::")
-    module = parse(tree.text(file) or "")
+    module = parse(tree.text(file))
     body: Sequence[ast.stmt] = module.body if module is not None else ()
     line = 0
     for name in rest.split("::"):
