@@ -103,6 +103,28 @@ class Sum(pytest.Item):
         a, b, c = map(int, self.words)
         assert total(a, b) == c
 """
+UNITTEST = """\
+import unittest
+
+from shop import total
+
+
+class TotalTest(unittest.TestCase):
+    def test_total(self):
+        self.assertEqual(total(1, 2), 3)
+"""
+MADE_ITEM = """\
+import inspect
+import unittest
+
+from _pytest.unittest import UnitTestCase
+
+
+def pytest_pycollect_makeitem(collector, name, obj):
+    if inspect.isclass(obj) and issubclass(obj, unittest.TestCase):
+        return UnitTestCase(name, parent=collector)
+    return []
+"""
 TOTAL = "from shop import total\n\n\ndef test_total({}):\n    assert total(1, 2) == {}\n"
 OPTION = PATH + "\n\ndef pytest_addoption(parser):\n    parser.addoption('--slow', action='store_true')\n"
 NAMESPACE = PATH + "LIMIT = 3\n\n\ndef pytest_namespace():\n    return {'limit': LIMIT}\n"
@@ -190,6 +212,12 @@ CASES = [
         },
         "            yield Sum.from_parent(self, name=line, words=line.split())\n",
         id="nodes",
+    ),
+    pytest.param(
+        "direct_nodes",
+        {"tests/test_shop.py": UNITTEST, "tests/conftest.py": PATH + MADE_ITEM},
+        "        return UnitTestCase.from_parent(collector, name=name)\n",
+        id="imported-nodes",
     ),
     pytest.param(
         "stream_encodings", {"tests/test_shop.py": STREAM}, '    sys.stdout.reconfigure(encoding="gbk")\n', id="streams"

@@ -24,6 +24,7 @@ NODES = {
     "Item": ("name", "parent"),
     "Function": ("name", "parent"),
     "Class": ("name", "parent"),
+    "UnitTestCase": ("name", "parent"),
     "File": ("fspath", "parent"),
     "Module": ("fspath", "parent"),
     "Package": ("fspath", "parent"),
@@ -173,9 +174,9 @@ def direct_nodes(source: str) -> str:
 
 def _node_classes(tree: ast.Module) -> dict[str, tuple[str, ...]]:
     """Classes of a module that are pytest's nodes -> the positional arguments of their constructors."""
-    found: dict[str, tuple[str, ...]] = {}
-    imported = {a.asname or a.name: a.name for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "pytest"
-                for a in n.names}  # fmt: skip
+    imported = {a.asname or a.name: a.name for n in tree.body if isinstance(n, ast.ImportFrom)
+                and (n.module == "pytest" or (n.module or "").startswith("_pytest.")) for a in n.names}  # fmt: skip
+    found = {name: NODES[plain] for name, plain in imported.items() if plain in NODES}
     for node in tree.body:
         if not isinstance(node, ast.ClassDef) or len(node.bases) != 1:
             continue

@@ -279,7 +279,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "captured_logs": ("caplog",),
     "config_used": ("pytest.config",),
     "namespace_hook": ("pytest_namespace",),
-    "direct_nodes": ("(pytest.", "from pytest import", *(f"pytest.{node}(" for node in NODES)),
+    "direct_nodes": ("(pytest.", "from pytest import", "from _pytest.", *(f"pytest.{node}(" for node in NODES)),
     "stream_encodings": STREAMS,
 }
 

@@ -8,6 +8,7 @@ import re
 from maestro.healing._checkers import refused
 from maestro.healing._roles import Role
 from maestro.healing.strategies.evidence import Evidence
+from maestro.model import Phase
 
 _METADATA = ("setup.py", "setup.cfg", "pyproject.toml")
 _RUNS_PYTEST = re.compile(r"\b(testdir|pytester)\b")
@@ -27,8 +28,10 @@ def missed(evidence: Evidence) -> str:
     for option in refused(evidence.text):
         if _defines(evidence, option, rf"addoption\(\s*(?:['\"]-\w['\"],\s*)?['\"]{re.escape(option)}['\"]"):
             return f"pytest loads its option {option} by its entry points"
+    if evidence.facts.phase is not Phase.CALL or evidence.missing_modules or evidence.missing_names:
+        return ""
     files = dict.fromkeys(test.split("::")[0] for test in evidence.failure.tests)
-    if evidence.failure.tests and all(_RUNS_PYTEST.search(evidence.tree.text(f) or "") for f in files if f[:1] != "<"):
+    if files and all(_RUNS_PYTEST.search(evidence.tree.text(file) or "") for file in files):
         return "its tests run pytest, which loads the plugin that it is by its entry points"
     return ""
 
