@@ -8,7 +8,7 @@ from healing_core_trees import KILLED, candidate, failure, two_trees
 from maestro.healing import judge
 from maestro.healing.attempt import Policy
 from maestro.healing.judge import Judgement
-from maestro.healing.resorts import BY_THEMSELVES, delivered, ends
+from maestro.healing.resorts import BY_THEMSELVES, delivered, ends, worth_trying
 from maestro.model import (
     CaseResult,
     Facts,
@@ -23,6 +23,7 @@ from maestro.model import (
 )
 
 A = "tests/test_x.py::test_a"
+B = "tests/test_x.py::test_b"
 
 
 def repair(generator: str, tier: Tier = Tier.REVIEW) -> Repair:
@@ -61,7 +62,33 @@ SMALL, NEXT, DATED, OLDER = map(repair, ("missing_module", "catalogue_rename", "
 def test_what_was_earned_before_a_last_resort_is_delivered_by_itself(
     earlier: Repair | None, fresh: Repair | None, expected: Repair | None
 ) -> None:
-    assert delivered(earlier, fresh) is expected
+    assert delivered(earlier, fresh, failure((A,))) is expected
+
+
+def test_a_last_resort_that_heals_all_stands_until_something_else_does() -> None:
+    both = failure((A, B))
+    whole, part = dataclasses.replace(DATED, tests_fixed=(A, B)), NEXT
+    assert delivered(whole, part, both) is whole
+    assert delivered(whole, dataclasses.replace(part, tests_fixed=(A, B)), both) is not whole
+    assert delivered(DATED, part, both) is part  # neither heals all
+
+
+@pytest.mark.parametrize(
+    ("best", "adapting", "left"),
+    [
+        (DATED, True, ["catalogue_rename", "version_pin"]),
+        (DATED, False, ["dated_environment", "version_pin"]),  # it is all there is
+        (SMALL, True, ["catalogue_rename", "dated_environment", "version_pin"]),
+        (None, True, ["catalogue_rename", "dated_environment", "version_pin"]),
+        (dataclasses.replace(DATED, tests_fixed=(B,)), True, ["catalogue_rename", "dated_environment", "version_pin"]),
+    ],
+)
+def test_a_last_resort_is_not_proven_again_with_every_step(
+    best: Repair | None, *, adapting: bool, left: list[str]
+) -> None:
+    names = ["dated_environment", "version_pin", *["catalogue_rename"] * adapting]
+    tried = [dataclasses.replace(candidate(n), generator=n, workaround=n != "catalogue_rename") for n in names]
+    assert sorted(c.generator for c in worth_trying(tried, best, failure((A,)))) == left
 
 
 @pytest.mark.parametrize("generator", sorted(BY_THEMSELVES))

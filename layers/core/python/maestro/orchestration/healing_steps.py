@@ -19,7 +19,7 @@ from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.experiments import stress
 from maestro.healing.feedback import pattern, weighed
 from maestro.healing.judge import Judgement, for_a_person, judge
-from maestro.healing.resorts import delivered, ends
+from maestro.healing.resorts import delivered, ends, worth_trying
 from maestro.model import (
     Candidate,
     CaseResult,
@@ -132,19 +132,20 @@ class HealingSteps:
             said = self._said(run, failure)
             found_out = proposed(failure, project, strategies=allowed, limit=MAX_CANDIDATES, said=said)
             policy = self._policy(run, state["pass"], config, memory)
-            wholes, refused = sifted(failure, found_out.candidates, before, memory.patches, policy)
+            tried = worth_trying(found_out.candidates, memory.best, memory.first)
+            wholes, refused = sifted(failure, tried, before, memory.patches, policy)
         if memory.round == 1:
             memory = replace(memory, first=failure)
             self.runs.put_failures(run.tenant, run.id, state["pass"], [failure])
         memory = replace(memory, failure=failure, notes=found_out.notes)
         self._remember(key, memory)
-        candidates = [c for c in found_out.candidates if c.id in wholes]
+        candidates = [c for c in tried if c.id in wholes]
         self.blobs.put(_round_key(key, memory.round) + "/candidates.json", dump_json(candidates, list[Candidate]))
         self.blobs.put(_round_key(key, memory.round) + "/refused.json", dump_json(refused, list[str]))
         out["candidates"] = self._order_trials(run, state, key, memory, base, candidates, wholes, policy)
         out["count"] = len(candidates)
-        tried = f"round {memory.round}, {len(candidates)} candidates" if candidates else "nothing to try"
-        self._show(run, failure, tried)
+        shown = f"round {memory.round}, {len(candidates)} candidates" if candidates else "nothing to try"
+        self._show(run, failure, shown)
         return out
 
     def _order_trials(  # noqa: PLR0917 - what the orders are made of
@@ -225,7 +226,7 @@ class HealingSteps:
         fresh = verdict.repair
         if fresh is not None:
             fresh = replace(fresh, id=repair_id(run.id, fresh.id), failures=(memory.first.id,))
-        best = delivered(memory.best, fresh)
+        best = delivered(memory.best, fresh, memory.first)
         more = memory.round < config.healing.max_attempts and not self._over(run, state["pass"])
         more = more and not ends(verdict, best)
         if verdict.verdict == "progressed" and more and not run.cancel_requested:

@@ -176,7 +176,7 @@ def _node_classes(tree: ast.Module) -> dict[str, tuple[str, ...]]:
     """Classes of a module that are pytest's nodes -> the positional arguments of their constructors."""
     imported = {a.asname or a.name: a.name for n in tree.body if isinstance(n, ast.ImportFrom)
                 and (n.module == "pytest" or (n.module or "").startswith("_pytest.")) for a in n.names}  # fmt: skip
-    found = {name: NODES[plain] for name, plain in imported.items() if plain in NODES}
+    found: dict[str, tuple[str, ...]] = {name: NODES[plain] for name, plain in imported.items() if plain in NODES}
     for node in tree.body:
         if not isinstance(node, ast.ClassDef) or len(node.bases) != 1:
             continue
