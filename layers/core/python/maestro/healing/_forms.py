@@ -153,6 +153,15 @@ class _Awaits(ast.NodeTransformer):
         return ast.copy_location(ast.Await(node.value), node)
 
 
+def meant(module: ast.Module) -> ast.Module:
+    """Read (in place) ``mock.has_calls(...)``, a statement that says nothing, as the assertion that it lacks to be."""
+    for node in ast.walk(module):
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=attr) as func)) if attr in _names.MOCK_MISTAKES:
+                func.attr = "assert_" + attr
+    return module
+
+
 def canonical(module: ast.Module) -> ast.Module:
     """Rewrite a module (in place) so that spellings with one meaning are one."""
     made: ast.Module = _Canonical().visit(module)

@@ -12,6 +12,7 @@ from maestro.healing.strategies.api_contract_adaptation.calls import CatalogueCa
 from maestro.healing.strategies.api_contract_adaptation.dataclass_defaults import DataclassDefault
 from maestro.healing.strategies.api_contract_adaptation.fields import RenamedField
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
+from maestro.healing.strategies.api_contract_adaptation.mock_assertions import MockAssertions
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
 from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
 from maestro.healing.strategies.api_contract_adaptation.pytest_logging import PlainRootLogger
@@ -80,6 +81,7 @@ def generators() -> list[Generator]:
         PlainWarnings(),
         *pytest_forms(),
         CatalogueCall(),
+        MockAssertions(),
         LineMagic(),
         OverriddenSignature(),
         ImportHook(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from maestro.healing import _configuration
-from maestro.healing._forms import Difference, Knowledge, canonical, last_name
+from maestro.healing._forms import Difference, Knowledge, canonical, last_name, meant
 from maestro.healing._roles import is_test_file
 from maestro.healing._trees import Change, changes, parse, project_names, translated
 from maestro.healing.known_forms import plain_logging, plain_warnings
@@ -199,7 +199,7 @@ def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding
     old, new = (plain_warnings.undone(plain_logging.undone(looked_once(tree))) for tree in read)
     new = put_back(stated_again(new, base.before), base.before, knowledge.names.sets)
     new = put_back_files(new, base.before, knowledge.names.strings)
-    old, new = canonical(old), canonical(new)
+    old, new = canonical(meant(old)), canonical(meant(new))
     comparer = Comparer(old, new, knowledge, tests=True, translated=base.translated)
     for difference in list(comparer.differences()):
         yield Finding(_rule_of(difference), path, difference.line, difference.detail)

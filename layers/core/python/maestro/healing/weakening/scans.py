@@ -144,10 +144,10 @@ def broad_raises(tree: ast.AST) -> Seen:
 
 
 def vacuous(tree: ast.AST) -> Seen:
-    """Assertions that cannot fail."""
+    """Assertions that cannot fail; so does no name of a mock that only sounds like one."""
     for node in ast.walk(tree):
         if (isinstance(node, ast.Assert) and _always(node.test)) or (
-            isinstance(node, ast.Call) and _vacuous_call(node)
+            isinstance(node, ast.Call) and (_vacuous_call(node) or last_name(node.func) in _names.MOCK_MISTAKES)
         ):
             yield node.lineno, _shown(node)
 
