@@ -166,6 +166,16 @@ WRONG: dict[str, tuple[str, str, dict[str, str | None]]] = {
         "swallowed_error",
         in_tests(ASSERT, "    try:\n        assert cart.total() == 15\n    except AssertionError:\n        pass\n"),
     ),
+    "swallowed import": (
+        "no_weakening",
+        "swallowed_error",
+        in_tests("import unittest\n", "try:\n    import unittest\nexcept ImportError:\n    pass\n"),
+    ),
+    "import replaced by nothing": (
+        "no_weakening",
+        "swallowed_error",
+        in_tests("import unittest\n", "try:\n    import unittest\nexcept ModuleNotFoundError:\n    unittest = None\n"),
+    ),
     "suppressed": (
         "no_weakening",
         "swallowed_error",

@@ -31,6 +31,8 @@ _SNIFFED = frozenset({"pytest", "unittest", "nose", "_pytest", "py.test", "PYTES
 _BROAD = frozenset({"Exception", "BaseException", "AssertionError", "builtins.Exception", "builtins.BaseException"})
 _HARMLESS_CONFIGURE = re.compile(r"\w+\.addinivalue_line$")
 _GIVEN_UP = re.compile(r"^pytest_(namespace$|funcarg__)")  # no tests, by names that pytest itself gave a meaning
+_ABSENT = frozenset({"ImportError", "ModuleNotFoundError"})
+_IMPORTS = (ast.Import, ast.ImportFrom)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -106,13 +108,14 @@ def _never(node: ast.AST, body: list[ast.stmt]) -> bool:
 
 
 def swallowed(tree: ast.AST) -> Seen:
-    """Handlers that let a broad or asserted error pass, and ``contextlib.suppress``."""
+    """Handlers that let an error pass, but for an import in place of one that failed, and ``contextlib.suppress``."""
     for node in ast.walk(tree):
         match node:
             case ast.ExceptHandler(type=kind, body=body):
                 names = _handled(kind)
                 quiet = not any(isinstance(n, ast.Raise) or is_assertion(n) for s in body for n in ast.walk(s))
-                if quiet and not names <= {"ImportError", "ModuleNotFoundError"}:
+                another = names <= _ABSENT and any(isinstance(n, _IMPORTS) for s in body for n in ast.walk(s))
+                if quiet and not another:
                     yield node.lineno, f"except {', '.join(sorted(names)) or 'everything'} goes on"
             case ast.Call(func=func) if last_name(func) == "suppress":
                 yield node.lineno, _shown(node)
