@@ -189,6 +189,16 @@ CASES = [
         id="config",
     ),
     pytest.param(
+        "config_given",
+        {
+            "tests/test_shop.py": "from helpers import limit\n" + TOTAL.format("", "limit()"),
+            "tests/helpers.py": "import pytest\n\n\ndef limit():\n    return 3 + pytest.config.getoption('--slow')\n",
+            "tests/conftest.py": OPTION,
+        },
+        "def pytest_configure(config):\n    pytest.config = config",
+        id="helper",
+    ),
+    pytest.param(
         "namespace_hook",
         {
             "tests/test_shop.py": "import pytest\n" + TOTAL.format("", "pytest.limit"),

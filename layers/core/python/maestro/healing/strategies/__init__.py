@@ -14,6 +14,7 @@ from maestro.healing.strategies.api_contract_adaptation.fields import RenamedFie
 from maestro.healing.strategies.api_contract_adaptation.hooks import ImportHook, OverriddenSignature
 from maestro.healing.strategies.api_contract_adaptation.mock_assertions import MockAssertions
 from maestro.healing.strategies.api_contract_adaptation.pytest_changes import HookArguments, NoseSetup, PytestSection
+from maestro.healing.strategies.api_contract_adaptation.pytest_config import ConfigGiven
 from maestro.healing.strategies.api_contract_adaptation.pytest_forms import pytest_forms
 from maestro.healing.strategies.api_contract_adaptation.pytest_logging import PlainRootLogger
 from maestro.healing.strategies.api_contract_adaptation.pytest_strict import StrictSetting
@@ -80,6 +81,7 @@ def generators() -> list[Generator]:
         PlainRootLogger(),
         PlainWarnings(),
         *pytest_forms(),
+        ConfigGiven(),
         CatalogueCall(),
         MockAssertions(),
         LineMagic(),

@@ -11,7 +11,7 @@ from maestro.healing import _configuration
 from maestro.healing._forms import Difference, Knowledge, canonical, last_name, meant
 from maestro.healing._roles import is_test_file
 from maestro.healing._trees import Change, changes, parse, project_names, translated
-from maestro.healing.known_forms import plain_logging, plain_warnings
+from maestro.healing.known_forms import config_given, plain_logging, plain_warnings
 from maestro.healing.known_forms.endings import read_as_returns
 from maestro.healing.known_forms.fields import renamed_field
 from maestro.healing.known_forms.free_port import stated_again
@@ -196,7 +196,7 @@ def _new_one(seen: list[tuple[int, str]], known: list[list[tuple[int, str]]]) ->
 
 def _walked(path: str, base: Baseline, knowledge: Knowledge) -> Iterator[Finding]:
     read = read_as_returns(copy.deepcopy(base.before), copy.deepcopy(base.after), knowledge.messages)
-    old, new = (plain_warnings.undone(plain_logging.undone(looked_once(tree))) for tree in read)
+    old, new = (config_given.without(plain_warnings.undone(plain_logging.undone(looked_once(t)))) for t in read)
     new = put_back(stated_again(new, base.before), base.before, knowledge.names.sets)
     new = put_back_files(new, base.before, knowledge.names.strings)
     old, new = canonical(meant(old)), canonical(meant(new))

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from maestro.healing import _names
 from maestro.healing._forms import dotted, last_name
+from maestro.healing.known_forms.config_given import gives
 
 Seen = Iterator[tuple[int, str]]
 SKIPS = frozenset(
@@ -231,10 +232,13 @@ def hooks(tree: ast.AST) -> Seen:
         if not isinstance(node, _FUNCTIONS) or not node.name.startswith("pytest_"):
             continue
         harmless = node.name == "pytest_configure" and all(
-            isinstance(s, ast.Expr)
-            and (
-                isinstance(s.value, ast.Constant)
-                or (isinstance(s.value, ast.Call) and _HARMLESS_CONFIGURE.match(ast.unparse(s.value.func)))
+            gives(s)
+            or (
+                isinstance(s, ast.Expr)
+                and (
+                    isinstance(s.value, ast.Constant)
+                    or (isinstance(s.value, ast.Call) and _HARMLESS_CONFIGURE.match(ast.unparse(s.value.func)))
+                )
             )
             for s in node.body
         )
