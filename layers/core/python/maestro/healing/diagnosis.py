@@ -14,6 +14,7 @@ from maestro.healing import _hashing, _names, _rights, swaps
 from maestro.healing._checkers import unloadable
 from maestro.healing._mixins import lone_mixin
 from maestro.healing._own import asks_for_missing, calls_library, computes, deleted, lost, of_tests, own, owns, top
+from maestro.healing._programs import misses_own_program
 from maestro.healing._roles import is_test_file
 from maestro.healing._surroundings import lacking, misses_path, needs_network
 from maestro.healing._suspects import covered_product, product_frames, suspects, touched
@@ -157,8 +158,10 @@ def _powerless(failure: Failure, project: Project) -> bool:
 
 
 def _misses_project(facts: Facts, project: Project) -> bool:
-    """Whether a process that the test started could not import the project itself."""
-    return any(owns(project, name) for name in _CHILD_IMPORT.findall(facts.message))
+    """Whether a process that the test started could not import the project itself, or a shell find its program."""
+    if any(owns(project, name) for name in _CHILD_IMPORT.findall(facts.message)):
+        return True
+    return bool(misses_own_program(facts, SourceTree(project.root, project.test_paths)))
 
 
 def _unsteady(failure: Failure) -> bool:

@@ -1,15 +1,13 @@
 """The project under test is not there for its own tests: not on the path, or not installed where a child looks."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
 from maestro.config import edit
+from maestro.healing._programs import own_programs
 from maestro.healing.base import Project, Proposal
-from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies import environment
 from maestro.healing.strategies.environment_healing import own_plugin
 from maestro.healing.strategies.evidence import Evidence
@@ -19,7 +17,6 @@ _CHILD = re.compile(r"No module named ['\"]?([A-Za-z_]\w*)")
 _METADATA = re.compile(r"(?:No package metadata was found for|PackageNotFoundError:?|"
                        r"DistributionNotFound:?(?: The)?) ['\"]?([A-Za-z][\w.-]*)")  # fmt: skip
 _PROGRAM = re.compile(r"No such file or directory: b?['\"]([\w.-]+)['\"]|(?:^|[\s:])([\w.-]+): (?:command )?not found")
-_SCRIPT = re.compile(r"(?m)(?:^|['\"])[ \t]*([\w.-]+)[ \t]*=[ \t]*[\w.]+:[\w.]+")
 _MISMATCH = re.compile(r"import file mismatch:\s+imported module '[^'\n]+' has this __file__ attribute:\s+(\S+)\s+"
                        r"which is not the same as the test file we want to collect:\s+(\S+)")  # fmt: skip
 _INSTALLED = re.compile(r"^(-e|--editable)\s+\.|^\.($|\[)")
@@ -95,30 +92,6 @@ class DistinctPackages:
         if edits and len(folders) > 1:
             names = " and ".join(folders)
             yield Proposal(edits, f"{names} become packages, so that files of one name in them are told apart", 0.75)
-
-
-def own_programs(tree: SourceTree) -> frozenset[str]:
-    """Return the names of the programs that an installation of the project brings, read from its own files."""
-    names: set[str] = set()
-    for data in (_toml(tree.text("pyproject.toml") or ""),):
-        tool = data.get("tool", {}) if isinstance(data.get("tool"), dict) else {}
-        for holder in (data.get("project"), tool.get("poetry"), tool.get("flit")):
-            scripts = holder.get("scripts") if isinstance(holder, dict) else None
-            names |= set(scripts) if isinstance(scripts, dict) else set()
-    for path in ("setup.cfg", "setup.py"):
-        text = tree.text(path) or ""
-        if "console_scripts" in text:
-            names |= set(_SCRIPT.findall(text.partition("console_scripts")[2]))
-    text = tree.text("setup.py") or ""
-    names |= {PurePosixPath(script).name for script in re.findall(r"['\"]((?:bin|scripts)/[\w./-]+)['\"]", text)}
-    return frozenset(names)
-
-
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
 
 
 def _programs(evidence: Evidence) -> Iterator[str]:
