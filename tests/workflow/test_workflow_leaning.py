@@ -165,3 +165,19 @@ def test_a_change_of_the_product_that_made_a_test_lean_is_not_helped(machine: Lo
 
     assert outcome.accepted == ()
     assert any("changed lately" in f.cause for f in outcome.failures)
+
+
+def test_the_green_run_of_another_project_of_that_name_says_nothing(machine: LocalMachine, write: Write) -> None:
+    other = {"maestro.yaml": PROJECT["maestro.yaml"], "depot.py": "FULL = False\n"}
+    green = machine.run(
+        write({**other, "tests/test_depot.py": "import depot\n\n\ndef test_it():\n    assert not depot.FULL\n"})
+    )
+    assert green.run.status == "passed"
+
+    root = write({**PROJECT, "tests/test_shelf.py": SHELF})
+    for path in ("depot.py", "tests/test_depot.py"):
+        (root / path).unlink()
+    outcome = machine.run(root, within=green.context)
+
+    assert [r.generator for r in outcome.accepted] == ["state_setters"]
+    assert not any("changed lately" in f.cause for f in outcome.failures)

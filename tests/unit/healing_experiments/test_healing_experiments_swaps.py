@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from maestro.healing import swaps
 from maestro.healing.base import Project
-from maestro.healing.bases import Green, bases, touched
+from maestro.healing.bases import Green, bases, related, touched
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.expectations import Expectation, located, parts
 from maestro.healing.experiments import Observation
@@ -354,3 +354,28 @@ def test_the_source_of_the_last_green_run_names_the_cause(project: Project) -> N
     found = diagnose(concluded(project, steps), project)
     assert found.regression
     assert "product's source of the last green run" in found.cause
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (["shop/cart.py", "tests/test_cart.py"], ["shop/cart.py", "tests/test_cart.py", "shop/new.py"], True),
+        (["shop/cart.py", "tests/test_cart.py"], ["shop/basket.py", "tests/test_cart.py"], True),
+        (
+            ["shop/cart.py", "tests/test_cart.py", "setup.py"],
+            ["depot/shelf.py", "tests/test_shelf.py", "setup.py"],
+            False,
+        ),
+        (["a/x.py", "a/y.py", "tests/__init__.py"], ["b/x.py", "b/y.py", "tests/__init__.py"], False),
+        (["setup.py"], ["depot/shelf.py", "setup.py"], True),  # nothing tells
+    ],
+)
+def test_two_trees_are_of_one_project_if_they_share_files(
+    tmp_path: Path, one: list[str], other: list[str], told: bool  # noqa: FBT001 - what is expected
+) -> None:  # fmt: skip
+    for name, files in (("one", one), ("other", other)):
+        for file in files:
+            (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / file).write_text("")
+    assert related(tmp_path / "one", tmp_path / "other") is told
+    assert related(tmp_path / "other", tmp_path / "one") is told

@@ -22,6 +22,7 @@ from maestro.healing.swaps import Base, Dimension
 from maestro.model import EnvironmentFacts, Failure
 
 MAX_DATED = 2
+_EVERYWHERE = re.compile(r"(^|/)(setup|conftest|noxfile|conf|__init__|__main__)\.py$")
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
 
 
@@ -32,6 +33,17 @@ class Green:
     when: str
     tree: Path
     facts: EnvironmentFacts
+
+
+def related(one: Path, other: Path) -> bool:
+    """Whether two trees are of one project, for all that the names of their Python files tell.
+
+    Half of those of the smaller tree are in the other as well; files that every project has do not count. Two projects
+    that go by one name have nothing to say to each other.
+    """
+    sides = [{path for path in SourceTree(root).python_files if not _EVERYWHERE.search(path)} for root in (one, other)]
+    least = min(map(len, sides))
+    return not least or 2 * len(sides[0] & sides[1]) >= least
 
 
 def bases(failure: Failure, project: Project, green: Green | None) -> list[Base]:

@@ -13,7 +13,7 @@ from maestro.healing._hashing import unordered
 from maestro.healing._leftover import fixed, outside
 from maestro.healing._roles import is_test_file
 from maestro.healing.base import Project
-from maestro.healing.bases import Green, bases, touched
+from maestro.healing.bases import Green, bases, related, touched
 from maestro.healing.diagnosis import lists_folders, shares_state, timed
 from maestro.healing.experiments import Experiment, Ground, Observation, conclude, plan, wanted
 from maestro.healing.strategies.evidence import Evidence
@@ -60,7 +60,7 @@ class Inquiry:
         if leans and leaning.leaning(failure, told):
             if asked := leaning.search(failure, ground, told):
                 return failure, asked
-            with self._last_green(failure.suite) as green:
+            with self._last_green(failure.suite, project) as green:
                 changed = touched(project, green, self.run.changes)
             product = [file for file in changed if not is_test_file(file)]
             return leaning.conclude(failure, ground, told, product), []
@@ -74,14 +74,14 @@ class Inquiry:
         if not expected:
             return found, []
         if not swaps.asked(told):
-            with self._last_green(failure.suite) as green:
+            with self._last_green(failure.suite, project) as green:
                 asked = swaps.first(expected, bases(failure, project, green))
         elif not swaps.answered(told):
             asked = swaps.second(expected, told)
         if asked:
             return failure, asked
         own = Evidence(failure, project).own_distributions
-        with self._last_green(failure.suite) as green:
+        with self._last_green(failure.suite, project) as green:
             changed = touched(project, green, self.run.changes)
         return swaps.conclude(found, expected, told, changed, own), []
 
@@ -127,15 +127,18 @@ class Inquiry:
         return f"{self.key}/experiments-{step}/{number}"
 
     @contextmanager
-    def _last_green(self, suite: str) -> Iterator[Green | None]:
+    def _last_green(self, suite: str, project: Project) -> Iterator[Green | None]:
         """Give the project's last run in which everything passed, as far as it is still kept."""
-        tenant, project = self.run.tenant, self.run.project
+        tenant, name = self.run.tenant, self.run.project
         known = self.runs.list_runs(tenant, limit=RECENT_RUNS).items
-        last = next((r for r in known if r.project == project and r.status is RunStatus.PASSED), None)
+        last = next((r for r in known if r.project == name and r.status is RunStatus.PASSED), None)
         if last is None or not self.blobs.exists(last.source):
             yield None
             return
         with self.sources.checkout(last.source) as tree:
+            if not related(project.root, tree):  # another project of the same name
+                yield None
+                return
             answers = environment_answers(self.blobs, load_config(tree), tenant, last.id, 0)
             facts = [a.facts for a in answers if a.facts is not None and any(c.suite == suite for c in a.collections)]
             yield Green(last.created_at, tree, facts[0]) if facts else None
