@@ -206,6 +206,22 @@ def test_what_the_product_may_have_left_is_said(asked: Callable[..., Any], more:
     assert why in told.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("body", "writes"),
+    [
+        ("    return using(path, io.FileIO)\n", True),
+        ("    return using(path, open)\n", True),
+        ("    return gzip.open(path, 'at')\n", True),
+        ("    return io.FileIO(path)\n", False),
+        ("    return open(path).read()\n", False),
+    ],
+)
+def test_what_opens_files_and_is_handed_on_may_write(asked: Callable[..., Any], body: str, *, writes: bool) -> None:
+    told = asked(it('"/tmp/words.txt"') + "    shop.note(path)\n", f"import gzip, io\n\n\ndef note(path):\n{body}")
+    assert bool(told.candidates) is not writes
+    assert bool(told.notes and "`note` of the product writes" in told.notes[0]) is writes
+
+
 @pytest.mark.parametrize("place", ['"/tmp/words.txt"', 'os.path.join(tempfile.gettempdir(), "words.txt")'])
 @pytest.mark.parametrize(
     "product", ["PLACE = '/tmp/words.txt'\n", "def default(folder):\n    return folder / 'words.txt'\n"]

@@ -39,6 +39,7 @@ _REMOVES = re.compile(
     r"(?i)\w*(clean|clear|delete|remove|close|purge|drop|destroy|reset|unlink|discard|wipe|expire|flush|evict|shut|stop|"
     r"rollback|release|undo|finish|teardown|exit)\w*"
 )
+_OPENERS = frozenset({"open", "fdopen", "ZipFile", "TarFile", "FileIO", "GzipFile", "BZ2File", "LZMAFile"})
 _READING = frozenset({"r", "rb", "rt", "br", "tr", "rU", "U"})
 _VERDICTS = frozenset({"order", "leftover"})
 
@@ -264,6 +265,8 @@ def _writing(name: str, product: Mapping[str, list[ast.AST]]) -> bool:
     while waiting:
         seen.add(current := waiting.pop())
         for node in product.get(current, ()):
+            if _hands_on(node):
+                return True
             for call in ast.walk(node):
                 if isinstance(call, ast.Call):
                     called = last_name(call.func)
@@ -271,6 +274,13 @@ def _writing(name: str, product: Mapping[str, list[ast.AST]]) -> bool:
                         return True
                     waiting += [called] if called in product and called not in seen else []
     return False
+
+
+def _hands_on(node: ast.AST) -> bool:
+    """Whether what opens files is mentioned but not called on the spot: nothing says how it is called later."""
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    mentioned = (n for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Attribute)) and id(n) not in called)
+    return any(last_name(n) in _OPENERS for n in mentioned)
 
 
 def _of_system(call: ast.Call) -> bool:
@@ -281,8 +291,15 @@ def _of_system(call: ast.Call) -> bool:
 
 def _opens(call: ast.Call) -> bool:
     """Whether a call opens a file for anything but reading."""
-    if last_name(call.func) not in ("open", "fdopen", "ZipFile", "TarFile"):
+    if last_name(call.func) not in _OPENERS:
         return False
-    place = 0 if isinstance(call.func, ast.Attribute) and dotted(call.func) not in ("io.open", "codecs.open") else 1
+    place = (
+        0
+        if isinstance(call.func, ast.Attribute)
+        and not (
+            (dotted(call.func) or "").startswith(("io.", "codecs.", "gzip.", "bz2.", "lzma.", "zipfile.", "tarfile."))
+        )
+        else 1
+    )
     modes = [k.value for k in call.keywords if k.arg == "mode"] or call.args[place : place + 1]
     return any(not (isinstance(m, ast.Constant) and m.value in _READING) for m in modes)
