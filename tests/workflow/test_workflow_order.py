@@ -190,3 +190,32 @@ def test_what_the_product_leaves_behind_fails_the_run(
     assert told["regression"]
     assert said in told["cause"]
     assert [case["id"] for case in outcome.document["flaky"]] == told["tests"]
+
+
+CLASS = """\
+from shop.cart import Cart
+
+
+class TestCart:
+    @classmethod
+    def setup_class(cls):
+        cls.cart = Cart()
+
+    def test_add(self):
+        self.cart.add("mug")
+        assert self.cart.items == ["mug"]
+
+    def test_new(self):
+        assert self.cart.items == []
+"""
+
+
+def test_what_a_class_prepares_once_is_prepared_for_each_test(machine: LocalMachine, write: Write) -> None:
+    outcome = machine.run(
+        write({"maestro.yaml": CONFIG, "shop/__init__.py": "", "shop/cart.py": CART, "tests/test_cart.py": CLASS})
+    )
+
+    (repair,) = outcome.accepted
+    assert outcome.run.status == "healed"
+    assert (repair.generator, repair.tier) == ("made_anew", Tier.PULL_REQUEST)
+    assert "+        self.setup_class()" in outcome.patch

@@ -40,6 +40,7 @@ from maestro.healing.strategies.environment_healing.variables import (
     StatedVariable,
 )
 from maestro.healing.strategies.environment_healing.warned import ForeignWarning
+from maestro.healing.strategies.flaky_stabilization.anew import MadeAnew
 from maestro.healing.strategies.flaky_stabilization.clocks import ClockSetBack
 from maestro.healing.strategies.flaky_stabilization.draws import SeededDraws
 from maestro.healing.strategies.flaky_stabilization.listings import ListedByName, SortedListing
@@ -116,6 +117,7 @@ def generators() -> list[Generator]:
         SlowMachine(),
         ImportedSubmodule(),
         NarrowScope(),
+        MadeAnew(),
         RestoreState(),
         StateSetters(),
         SortedListing(),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from maestro.healing._forms import Knowledge, dotted, last_name, origins, resolved
 from maestro.healing._names import stdlib_gone
+from maestro.healing.known_forms.anew import made_anew
 from maestro.healing.known_forms.establishing import establishing
 from maestro.healing.known_forms.listing import orders_listing
 from maestro.healing.known_forms.own_files import gives_own
@@ -51,6 +52,7 @@ def _added_fixture(
     """Judge a fixture that tests get without asking, or by a mark: only those of a few forms weaken nothing."""
     name, line = str(getattr(node, "name", "")), int(getattr(node, "lineno", 0))
     known = restoring(node) or orders_listing(node) or sets_back(node) or establishing(node, before)
+    known = known or made_anew(node, before)
     known = known or gives_own(node, before, knowledge.names.strings)
     if inside or not known or bound & HELPERS:
         yield Finding(
