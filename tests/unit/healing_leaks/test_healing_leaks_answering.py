@@ -5,9 +5,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from maestro.healing.base import Project
 from maestro.healing.leaks.answering import Answer, Answering
+from maestro.healing.leaks.blame import blamed
 from maestro.healing.leaks.fixtures import left_by, shared
 from maestro.healing.sourcetree import SourceTree
+from maestro.model import EnvironmentFacts, EnvironmentSpec, ErrorKind, Facts, Failure, Phase, Severity
 
 TEST, VICTIM = "tests/test_shop.py::test_it", "tests/test_shop.py::test_other"
 PRODUCT = """\
@@ -134,8 +137,10 @@ def test_what_test_code_changes_is_the_tests(tmp_path: Path, seen: dict[str, Any
     assert answer(project(tmp_path, body), seen) is Answer.TESTS
 
 
-def test_what_a_fixture_of_the_test_changes_is_the_tests(tmp_path: Path) -> None:
-    assert answer(project(tmp_path, "assert shop", "in_german"), ENVIRON) is Answer.TESTS
+@pytest.mark.parametrize("name", ["in_german", "testing"])
+def test_what_a_fixture_of_the_test_changes_is_the_tests(tmp_path: Path, name: str) -> None:
+    head = HEAD.replace("in_german", name)
+    assert answer(project(tmp_path, "assert shop", name, head), ENVIRON) is Answer.TESTS
 
 
 @pytest.mark.parametrize(
@@ -166,6 +171,7 @@ def test_what_the_product_changes_unasked_is_the_products(tmp_path: Path, seen: 
     ("seen", "body"),
     [
         (ROWS, "ROWS = []\nROWS.append(1)"),
+        (ROWS, "shop.normal(ROWS)"),  # told to do something with it, and nobody says whether it may change
         (LEFT, "shop.export()"),
         (LEFT, "shop.export(FILE)\nshop.remove(FILE)"),
         (LEFT, "with shop.exported(FILE):\n    pass"),
@@ -255,3 +261,21 @@ def test_a_fixture_is_the_tests_where_one_says_that_it_changes_it(
 
     assert bool(why) is bool(said)
     assert said in why
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("shop.normal(table)", False),
+        ("assert shop.normal(table)", True),
+        ("assert table.peek() == 1", True),
+        ("table.add(1)", False),
+    ],
+)
+def test_the_product_is_blamed_for_a_fixture_where_it_was_only_asked(tmp_path: Path, body: str, *, said: bool) -> None:
+    project(tmp_path, body, "table", FIXTURE)
+    told = {"verdict": "order", "victim": VICTIM, "polluters": [TEST], "changes": {}, "stress": []}
+    facts = Facts(Phase.CALL, "AssertionError", "no")
+    failure = Failure("f", ErrorKind.TEST_FAILURE, Severity.LOW, "s", "c", (VICTIM,), "t", "no", facts, diagnosis=told)
+    tested = Project(tmp_path, EnvironmentSpec("3.12", ("pytest",)), EnvironmentFacts("0", "3.12"), "", ("tests",))
+    assert bool(blamed(failure, tested)) is said

@@ -85,8 +85,9 @@ class Answering:
     def _by_product(self, change: Mapping[str, Any], codes: Sequence[Code]) -> bool:
         """Whether sources of the product change such state, or are handed it by a test."""
         name, last = str(change.get("module")), str(change.get("path", "")).rpartition(".")[2]
-        if name not in PROCESS and any(handed_on(codes, _thing(change), self.tree)):
-            return True
+        handed = [] if name in PROCESS else [told for _, told in handed_on(codes, _thing(change), self.tree)]
+        if handed:
+            return not any(handed)
         words = _WORDS.get(name, (last,) if last else ())
         return any(self.tree.role(s.path) is Role.PRODUCT for s in self.tree.sources(*words)) if words else False
 

@@ -24,6 +24,8 @@ def blamed(failure: Failure, project: Project) -> str | None:
     left = [why for _, name in shared if (why := fixtures.left_by(told, name, tree))]
     if any(answer in _TESTS_OWN for answer, _ in answers) or len(left) < len(shared):
         return None
+    if any(fixtures.told_to(told, name, tree) for _, name in shared):
+        return None
     by_product = list(dict.fromkeys(shown(change) for answer, change in answers if answer is Answer.PRODUCT))
     if by_product:
         return f"it leaves {', '.join(by_product[:4])} changed after {polluters[0]}, and no test changes that itself"

@@ -79,19 +79,23 @@ def taken_back(codes: Iterable[Code], thing: Thing, tree: SourceTree) -> str:
     return undone[0] if reading is not None and undone and reading.changes(undoing=False) else ""
 
 
-def handed_on(codes: Iterable[Code], thing: Thing, tree: SourceTree) -> Iterator[str]:
-    """Yield the functions and classes of the product to which test code hands the thing."""
+def handed_on(codes: Iterable[Code], thing: Thing, tree: SourceTree) -> Iterator[tuple[str, bool]]:
+    """Yield the functions and classes of the product to which test code hands the thing.
+
+    And whether it may be for them to change it: a statement says "do this with it", and nobody promises to leave it.
+    """
     every = list(codes)
     for code in every:
         reading = _Reading(code, thing, tree, every)
+        stated = {id(call) for call in reading.commands()}
         for node in reading.nodes:
-            if isinstance(node, ast.Call) and any(
-                map(reading.is_thing, (*node.args, *(k.value for k in node.keywords)))
-            ):
+            given = (*node.args, *(k.value for k in node.keywords)) if isinstance(node, ast.Call) else ()
+            if isinstance(node, ast.Call) and any(map(reading.is_thing, given)):
                 name = (dotted(node.func) or "").rpartition(".")[2]
                 made = (f"def {name}(", f"class {name}")
                 if name and any(tree.role(s.path) is Role.PRODUCT for s in tree.sources(*made)):
-                    yield name
+                    asked = not _QUESTIONS.fullmatch(name) and not promises(name, tree)
+                    yield name, id(node) in stated and id(node) not in reading.undone and asked
 
 
 def promises(name: str, tree: SourceTree) -> bool:
@@ -178,7 +182,7 @@ class _Reading:
 
     def changes(self, *, undoing: bool = True) -> bool:
         """Whether the function changes the thing; without ``undoing``, by anything but taking back."""
-        stated = {id(call) for call in self._commands()}
+        stated = {id(call) for call in self.commands()}
         for node in self.nodes:
             if id(node) in self.undone:
                 continue
@@ -197,7 +201,7 @@ class _Reading:
                 return True
         return False
 
-    def _commands(self) -> Iterator[ast.Call]:
+    def commands(self) -> Iterator[ast.Call]:
         """Yield the calls whose result nobody wants."""
         for node in self.nodes:
             if isinstance(node, ast.Expr):

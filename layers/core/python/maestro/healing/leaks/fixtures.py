@@ -7,7 +7,7 @@ from typing import Any
 
 from maestro.healing._trees import parse
 from maestro.healing.known_forms.restoring import autouse
-from maestro.healing.leaks.changing import Thing, changed_by, taken_back
+from maestro.healing.leaks.changing import Thing, changed_by, handed_on, taken_back
 from maestro.healing.leaks.reached import Code, reached
 from maestro.healing.sourcetree import SourceTree
 
@@ -43,6 +43,13 @@ def left_by(told: Mapping[str, Any], name: str, tree: SourceTree) -> str:
         elif polluters:
             why = why or f"{test} does nothing to the fixture `{name}` that says that it changes it"
     return why or f"no test says that it changes the fixture `{name}`"
+
+
+def told_to(told: Mapping[str, Any], name: str, tree: SourceTree) -> bool:
+    """Whether a polluter tells the product to do something with a fixture's object, which may mean to change it."""
+    every = [reached(str(test), tree) for test in told.get("polluters") or ()]
+    thing = Thing(names=frozenset({name}))
+    return any(told for codes in every for _, told in handed_on(codes, thing, tree))
 
 
 def _before(told: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from maestro.healing._roles import Role
 from maestro.healing._trees import parse
-from maestro.healing.known_forms.restoring import autouse
+from maestro.healing.known_forms.restoring import autouse, is_fixture
 from maestro.healing.sourcetree import SourceTree
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -77,9 +77,13 @@ def _known(file: str, module: ast.Module, tree: SourceTree) -> dict[str, list[Co
     known: dict[str, list[Code]] = {}
     for path, found in modules:
         for node in ast.walk(found):
-            if isinstance(node, Function) and not node.name.startswith("test"):
+            if isinstance(node, Function) and not (node.name.startswith("test") and not _fixture(node)):
                 known.setdefault(node.name, []).append(Code(node, found, path))
     return known
+
+
+def _fixture(function: Function) -> bool:
+    return any(is_fixture(decorator) for decorator in function.decorator_list)
 
 
 def _imported(module: ast.Module, tree: SourceTree) -> Iterator[str]:
