@@ -121,6 +121,8 @@ CLOCK = change("time", "time", how="rebound", type="builtin_function_or_method")
         (ROWS, "fill(ROWS)"),
         (ROWS, "table = Table(ROWS)\ntable.add({})"),
         (ROWS, "global ROWS\nROWS = []"),
+        (change("test_shop", "Case.table.rows", how="added"), "self.table.add(1)"),
+        (change("test_shop", "table.rows"), "table.add(1)"),
         (ENVIRON, 'os.environ["LANG"] = "de"'),
         (ENVIRON, 'env = os.environ\nenv.update(LANG="de")'),
         (ENVIRON, "load_dotenv()"),

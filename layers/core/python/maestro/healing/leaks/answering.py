@@ -116,8 +116,9 @@ def _thing(change: Mapping[str, Any]) -> Thing:
     """The state of a change as test code may name it."""
     parts = str(change.get("path", "")).split(".")
     also = [str(path).split(".") for _, path in change.get("also") or ()]
-    first, last = {p[0] for p in (parts, *also)}, {p[-1] for p in (parts, *also)}
-    return Thing(frozenset(first), frozenset(last), data=change.get("type") in _CONTAINERS)
+    first = {p[0] for p in (parts, *also)}
+    inner = {name for p in (parts, *also) for name in (p[1:] or p)}  # of "Case.cart.items" the cart as well
+    return Thing(frozenset(first), frozenset(inner), data=change.get("type") in _CONTAINERS)
 
 
 def _names(code: Code) -> Iterator[str]:
