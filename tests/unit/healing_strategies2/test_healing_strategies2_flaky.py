@@ -405,6 +405,13 @@ def test_objects_that_share_by_mistake_are_reported_even_where_a_test_adds_to_it
             change("shop.rates", "Rates.known", type="dict"),
             "shop.rates.Rates.reset()",
         ),
+        (
+            ("class Rates:\n    def clear_names(self):\n        self.names = []\n\n"
+             "    def clear(self):\n        self.known = {}\n\nrates = Rates()\n"),
+            change("shop.rates", "rates.known", how="rebound", type="dict", holder="shop.rates.Rates",
+                   also=[["tests.test_cart", "rates.known"]]),
+            "rates.clear()",
+        ),
         ("RATES = {}\n\ndef reset(name):\n    RATES.pop(name)\n", change("shop.rates", "RATES", type="dict"), ""),
         ("RATES = {}\n\ndef reset():\n    pass\n", change("shop.rates", "RATES", type="dict"), ""),
         (
@@ -413,7 +420,7 @@ def test_objects_that_share_by_mistake_are_reported_even_where_a_test_adds_to_it
             "",
         ),
     ],
-    ids=["function", "object", "class", "with an argument", "of something else", "of one object"],
+    ids=["function", "object", "class", "one of several", "with an argument", "of something else", "of one object"],
 )  # fmt: skip
 def test_a_reset_that_the_product_offers_is_called(
     bench: Any, failing: Callable[..., Any], source: str, seen: dict[str, Any], call: str

@@ -89,12 +89,13 @@ def public_reset(change: Mapping[str, Any], file: str, tree: SourceTree) -> str:
     if holder:
         defined, _, kind = holder.rpartition(".")
         source = module if defined == change.get("module") else _module_named(defined, tree)
-        found = [method.name for method in _methods(source, kind) if _without_arguments(method, bound=True)]
+        methods = _methods(source, kind, name)
+        found = [method.name for method in methods if _without_arguments(method, bound=True)]
         return f"{owner}.{found[0]}" if found else ""
     if owner:
         found = [
             method.name
-            for method in _methods(module, owner)
+            for method in _methods(module, owner, name)
             if _without_arguments(method, bound=any(dotted(d) == "classmethod" for d in method.decorator_list))
             and any(dotted(d) in ("classmethod", "staticmethod") for d in method.decorator_list)
         ]
@@ -116,14 +117,16 @@ def _module_named(name: str, tree: SourceTree) -> ast.Module | None:
     return None
 
 
-def _methods(module: ast.Module | None, name: str) -> list[ast.FunctionDef]:
-    return [
+def _methods(module: ast.Module | None, owner: str, state: str) -> list[ast.FunctionDef]:
+    """The resets of a class, those first that have to do with the state themselves."""
+    found = [
         method
         for node in (module.body if module is not None else ())
-        if isinstance(node, ast.ClassDef) and node.name == name
+        if isinstance(node, ast.ClassDef) and node.name == owner
         for method in node.body
         if isinstance(method, ast.FunctionDef) and RESETS.fullmatch(method.name)
     ]
+    return sorted(found, key=lambda m: not any(isinstance(n, ast.Attribute) and n.attr == state for n in ast.walk(m)))
 
 
 def _without_arguments(function: ast.FunctionDef, *, bound: bool) -> bool:
