@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from maestro.healing._names import MOCK_MISTAKES
 from maestro.healing._stated import stated_modules
 from maestro.healing.base import Project
 from maestro.healing.known_forms.signatures import refused_keywords
@@ -28,6 +29,7 @@ _CANNOT_IMPORT = re.compile(
 _MODULE_ATTRIBUTE = re.compile(r"module ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
 _OBJECT_ATTRIBUTE = re.compile(r"['\"]([\w.]+)['\"] object has no attribute ['\"](\w+)['\"]")
 _TYPE_ATTRIBUTE = re.compile(r"type object ['\"]([\w.]+)['\"] has no attribute ['\"](\w+)['\"]")
+_MOCK = re.compile(r"'(\w+)' is not a valid assertion")
 _FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
 _INSTALLED_FILE = re.compile(r"site-packages/(\w+)(?:\.py|/)")
 _TOOLS = frozenset({"", "pytest", "pluggy"})  # what calls everything else
@@ -90,6 +92,12 @@ class Evidence:
             self.facts.text,
         ]
         return "\n".join(dict.fromkeys(p for p in parts if p))[:_TEXT_LIMIT]
+
+    @property
+    def unasserted(self) -> bool:
+        """Whether a mock refuses a name that only sounds like an assertion: older ones took it, and it said nothing."""
+        found = _MOCK.search(self.text)
+        return found is not None and found[1] in MOCK_MISTAKES
 
     def attribute(self, name: str, kind: type[Any] = str) -> Any:
         """Return one captured attribute, or the empty value of ``kind`` where it is missing or of another type."""

@@ -5,7 +5,6 @@ what it says; with its assertion it does, and where that does not hold, nothing 
 """
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
 from maestro.healing._names import MOCK_MISTAKES
@@ -16,7 +15,6 @@ from maestro.healing.strategies.evidence import Evidence
 from maestro.healing.strategies.imports import parse
 from maestro.model import Failure, Strategy
 
-_SAID = re.compile(r"'(\w+)' is not a valid assertion")
 _SOURCE = "https://docs.python.org/3/library/unittest.mock.html#unittest.mock.Mock"
 
 
@@ -29,8 +27,7 @@ class MockAssertions:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the change of every such statement in the test files of the failure."""
         evidence = Evidence(failure, project)
-        said = _SAID.search(evidence.text)
-        if said is None or said[1] not in MOCK_MISTAKES:
+        if not evidence.unasserted:
             return
         files = dict.fromkeys([*evidence.project_files, *(test.split("::")[0] for test in failure.tests)])
         edits: dict[str, str] = {}
@@ -41,7 +38,9 @@ class MockAssertions:
                 if new != text:
                     edits[path] = new
         if edits:
-            yield Proposal(edits, f"{said[1]} is no assertion of a mock, assert_{said[1]} is ({_SOURCE})", 0.9)
+            yield Proposal(
+                edits, f"what only sounds like an assertion of a mock is one, with assert_ before it ({_SOURCE})", 0.9
+            )
 
 
 def asserted(source: str) -> str:

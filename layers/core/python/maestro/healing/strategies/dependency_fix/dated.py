@@ -58,7 +58,7 @@ class DatedEnvironment:
     def propose(self, failure: Failure, project: Project) -> Iterable[Proposal]:
         """Yield the dependencies of the interpreter's first year, those of the project's time, then both of it."""
         evidence = Evidence(failure, project)
-        if _lacking(evidence):
+        if _lacking(evidence) or evidence.unasserted:
             return
         when = release_date(evidence)
         if when is None or when > datetime.now(UTC) - _YOUNG:
