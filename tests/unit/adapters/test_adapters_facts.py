@@ -8,7 +8,7 @@ from typing import Any
 import maestro.adapters
 import maestro.registry
 import pytest
-from conftest import Bench
+from adapters_bench import Bench
 from maestro.model import Facts, Outcome, Phase, SuiteResult, dump_json, load_json
 
 SUITE = """

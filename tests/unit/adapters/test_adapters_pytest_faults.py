@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RUNNING, Bench
+from adapters_bench import RUNNING, Bench
 from maestro.adapters import PytestAdapter, adapter_for
 from maestro.adapters.errors import UnknownAdapterError
 from maestro.model import Outcome, Phase, SuiteResult

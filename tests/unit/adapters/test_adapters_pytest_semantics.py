@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from adapters_bench import Bench
 from maestro.model import Outcome
 
 TRICKY = """

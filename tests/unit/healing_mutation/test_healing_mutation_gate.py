@@ -10,7 +10,7 @@ from maestro.healing.mutation import verdict
 from maestro.model import GateResult, MutantResult, Mutation, Outcome, Trial, Unmeasured, dump_json, load_json
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from healing_mutation_lab import Lab
 
 PRICES = '''\
 def total(prices, discount=0):

@@ -8,7 +8,7 @@ from maestro.model import Candidate, Outcome, Strategy, TrialStatus
 from maestro.orchestration import pacing
 
 if TYPE_CHECKING:
-    from conftest import Lab, Tried
+    from healing_mutation_lab import Lab, Tried
 
 FILE = "tests/test_client.py"
 GONE = "from collections import Mapping\n"

@@ -1,27 +1,20 @@
 """Real little projects on disk, a package index on 127.0.0.1, and failures as the capture plugin records them."""
 
-import ast
 import io
 import json
 import re
 import shutil
-import subprocess
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
-from maestro.healing.base import Project
-from maestro.healing.candidates import propose
+from healing_strategies_bench import Bench
 from maestro.model import (
-    Candidate,
-    EnvironmentFacts,
-    EnvironmentSpec,
     ErrorKind,
     Facts,
     Failure,
@@ -164,51 +157,6 @@ def index() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-class Bench:
-    """A project under repair: write it, fail it, look at what is proposed, apply it."""
-
-    def __init__(self, root: Path, index: str) -> None:
-        self.root, self.index = root, index
-        self.python = "3.12"
-        self.distributions: dict[str, str] = {}
-        self.modules: dict[str, str] = {}
-        self.install: tuple[str, ...] = ("pytest",)
-        self.protect: tuple[str, ...] = ()
-        self.config_file = "maestro.yaml"
-        self.write({"maestro.yaml": "project: demo\nenvironment:\n  python: '3.12'\n  install:\n  - pytest\n"})
-
-    def write(self, files: Mapping[str, str]) -> None:
-        for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(dedent(text), newline="")
-
-    @property
-    def project(self) -> Project:
-        return Project(
-            self.root,
-            EnvironmentSpec(self.python, self.install),
-            EnvironmentFacts("0", self.python, self.distributions, self.modules),
-            self.config_file,
-            ("tests",),
-            self.protect,
-            {"UV_DEFAULT_INDEX": self.index},
-        )
-
-    def propose(self, failure: Failure, **options: Any) -> list[Candidate]:
-        return propose(failure, self.project, **options)
-
-    def apply(self, candidate: Candidate) -> None:
-        subprocess.run(
-            ["git", "apply", "-"], input=candidate.patch.encode(), cwd=self.root, check=True, capture_output=True
-        )
-        for path in self.root.rglob("*.py"):
-            ast.parse(path.read_bytes())
-
-    def read(self, name: str) -> str:
-        return (self.root / name).read_bytes().decode()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.moving import moved
 from maestro.model import Failure, Strategy

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.known_forms.rewrites import rewrites
 from maestro.healing.strategies.api_contract_adaptation.calls import called

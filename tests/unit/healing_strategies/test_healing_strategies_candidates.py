@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing.base import Project, Proposal

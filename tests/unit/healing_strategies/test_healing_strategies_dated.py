@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.candidates import proposed
 from maestro.healing.strategies.dependency_fix.dated import DatedEnvironment
 from maestro.healing.strategies.index import Release, releases

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.strategies.index import IndexUnavailableError, releases
 from maestro.model import Failure, Frame, Strategy
 

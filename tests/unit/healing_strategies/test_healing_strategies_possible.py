@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from conftest import Bench
+from healing_strategies_bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from maestro.healing.strategies.dependency_fix.companions import companions

@@ -5,7 +5,7 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.model import Failure, Strategy
 
 Fail = Callable[..., Failure]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.model import Failure, Frame, Strategy
 
 API = (Strategy.API_CONTRACT_ADAPTATION,)

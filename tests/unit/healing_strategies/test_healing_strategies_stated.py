@@ -4,7 +4,7 @@ from collections.abc import Callable
 from textwrap import dedent
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing._stated import stated_modules
 from maestro.healing.sourcetree import SourceTree
 from maestro.model import Failure, Strategy

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.strategies.syntax_repair.python2 import to_python3
 from maestro.model import Candidate, Failure, Strategy
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from conftest import Bench
+from healing_strategies_bench import Bench
 from maestro.healing.candidates import proposed
 from maestro.healing.diagnosis import diagnose, healable
 from maestro.healing.strategies.dependency_fix.unbuildable import UnbuildableRequirement
