@@ -41,3 +41,18 @@ def test_without_healing_the_run_fails_and_says_what_is_refused(machine: LocalMa
     (failure,) = outcome.failures
     assert failure.cause == "the environment cannot be built with `nose==0.10`, `six==0.1`"
     assert "no version of" in failure.message
+
+
+def test_a_line_of_a_file_that_the_environment_names_is_mended_in_that_file(machine: LocalMachine, write: Any) -> None:
+    files = {
+        "maestro.yaml": CONFIGURATION.replace("nose==0.10, six==0.1", "-r requirements.txt"),
+        "requirements.txt": "nose==0.10\nsix==0.1  # both Pythons\n",
+        "tests/test_six.py": TESTS.format(2),
+    }
+
+    outcome = machine.run(write(files))
+
+    (repair,) = outcome.accepted
+    assert outcome.run.status == "healed"
+    assert repair.files == ("requirements.txt",)
+    assert "+six  # both Pythons" in repair.patch

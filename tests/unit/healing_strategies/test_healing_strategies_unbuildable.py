@@ -16,13 +16,14 @@ Fail = Callable[..., Failure]
 
 @pytest.fixture
 def refused(bench: Bench, fail: Fail) -> Callable[..., Failure]:
-    def make(*lines: str) -> Failure:
+    def make(*lines: str, file: str = "") -> Failure:
         found = fail(
             "EnvironmentBuildError", f"The environment cannot be built with {', '.join(lines)}.", tests=("<session>",),
-            frames=(), attributes={"unbuildable": list(lines)},
+            frames=(), attributes={"unbuildable": dict.fromkeys(lines, file)},
         )  # fmt: skip
         found = replace(found, facts=replace(found.facts, phase=Phase.SESSION))
-        stated = "".join(f"    - {line}\n" for line in ("pytest", *lines))
+        own = ("pytest", *lines) if not file else ("pytest", f"-r {file}")
+        stated = "".join(f"    - {line}\n" for line in own)
         bench.write({"maestro.yaml": f"project: demo\nenvironment:\n  python: '3.12'\n  install:\n{stated}"})
         return found
 
@@ -83,3 +84,21 @@ def test_what_may_check_something_without_being_imported_is_never_left_out(
 def test_another_failure_changes_no_line(bench: Bench, fail: Fail) -> None:
     found = fail("ModuleNotFoundError", "No module named 'dead'", attributes={"module": "dead"})
     assert proposed(found, bench.project, using=[UnbuildableRequirement()]).candidates == ()
+
+
+def test_a_file_of_requirements_keeps_its_other_lines_and_its_comments(
+    bench: Bench, refused: Callable[..., Failure]
+) -> None:
+    found = refused("Stale==1.0", "dead==0.9", file="requirements/dev.txt")
+    bench.write(
+        {
+            "requirements/dev.txt": "# for tests\r\nwidgets\r\nStale==1.0  # old\r\ndead==0.9\r\n",
+            "tests/test_demo.py": "import stale\n",
+        }
+    )
+
+    (candidate,) = proposed(found, bench.project, using=[UnbuildableRequirement()]).candidates
+
+    bench.apply(candidate)
+    assert bench.read("requirements/dev.txt") == "# for tests\r\nwidgets\r\nStale  # old\r\n"
+    assert installs(bench) == ["pytest", "-r requirements/dev.txt"]

@@ -91,7 +91,7 @@ class Sandbox:
         try:
             with self._tree(order.source) as tree:
                 environment, problem = possible(
-                    lambda suite: self._environment(suite, tree, order.archive), order.suites[0], deadline
+                    lambda suite: self._environment(suite, tree, order.archive), order.suites[0], tree, deadline
                 )
                 collections = []
                 for suite in order.suites:

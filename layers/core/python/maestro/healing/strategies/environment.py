@@ -1,6 +1,6 @@
 """Write a change of the environment as the edit of one file of the project."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -114,15 +114,32 @@ def change_configuration(project: Project, tree: SourceTree, change: Callable[[s
     return {"maestro.yaml": change(config.render(config.detect(project.root)))}
 
 
+def replace_in_file(text: str, replaced: Sequence[Requirement], *, removed: Sequence[str] = ()) -> str:
+    """Return a file of requirements in which lines state these instead, or are gone; nothing is added."""
+    changed, _ = _with_lines(text, {canonical(r.name): r for r in replaced} | dict.fromkeys(map(canonical, removed)))
+    return changed
+
+
 def _replace_lines(text: str, replaced: Sequence[Requirement]) -> str:
-    lines, left = text.splitlines(keepends=True), {canonical(r.name): r for r in replaced}
+    wanted = {canonical(r.name): r for r in replaced}
+    changed, found = _with_lines(text, wanted)
+    left = [str(r) for name, r in wanted.items() if name not in found]
+    if changed and not changed.endswith("\n") and left:
+        changed += "\n"
+    return changed + "".join(f"{line}\n" for line in left)
+
+
+def _with_lines(text: str, wanted: Mapping[str, Requirement | None]) -> tuple[str, set[str]]:
+    """Return a file of requirements with other lines for these names (None: without them), and the names it states."""
+    lines, found = text.splitlines(keepends=True), set[str]()
     for number, line in enumerate(lines):
+        said = line.split(" #")[0].strip()
         try:
-            name = canonical(Requirement(line.split(" #")[0].strip()).name)
+            name = canonical(Requirement(said).name)
         except InvalidRequirement:
             continue
-        if name in left:
-            lines[number] = f"{left.pop(name)}" + ("\n" if line.endswith("\n") else "")
-    if lines and not lines[-1].endswith("\n") and left:
-        lines[-1] += "\n"
-    return "".join([*lines, *(f"{r}\n" for r in left.values())])
+        if name in wanted:
+            found.add(name)
+            new = wanted[name]
+            lines[number] = "" if new is None else line.replace(said, str(new), 1)
+    return "".join(lines), found

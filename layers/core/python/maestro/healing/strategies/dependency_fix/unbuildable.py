@@ -1,6 +1,6 @@
 """Stated requirements that cannot be installed on this Python: a newer release takes their place, or nothing does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.requirements import Requirement
 
@@ -31,11 +31,10 @@ class UnbuildableRequirement:
         LeftAloneError
             If something is used, and no release of it can be installed.
         """
-        lines = [str(line) for line in failure.facts.attributes.get("unbuildable", ())]
+        lines = {Requirement(line): file for line, file in failure.facts.attributes.get("unbuildable", {}).items()}
         if not lines:
             return
-        evidence = Evidence(failure, project)
-        refused = [Requirement(line) for line in lines]
+        evidence, refused = Evidence(failure, project), list(lines)
         newest = {r.name: bare for r in refused if (bare := _newest(evidence, r))}
         unused = [r.name for r in refused if not _used(evidence, r.name)]
         lost = [r for r in refused if r.name not in newest and r.name not in unused]
@@ -44,8 +43,24 @@ class UnbuildableRequirement:
             raise LeftAloneError(f"no release of {said} can be installed on Python {_shown(evidence)}, and it is used")
         for removed in dict.fromkeys((tuple(unused), tuple(name for name in unused if name not in newest))):
             kept = [bare for name, bare in newest.items() if name not in removed]
-            edits = environment.replace(project, evidence.tree, kept, removed=removed)
-            yield Proposal(edits, _said(refused, kept, removed, evidence), 0.85 if removed == tuple(unused) else 0.8)
+            edits, words = _edits(evidence, lines, kept, removed), _said(refused, kept, removed, evidence)
+            yield Proposal(edits, words, 0.85 if removed == tuple(unused) else 0.8)
+
+
+def _edits(
+    evidence: Evidence, lines: Mapping[Requirement, str], kept: Sequence[Requirement], removed: Sequence[str]
+) -> dict[str, str]:
+    """The change of every file that states one of the lines (line -> file, "" for the environment's own)."""
+    edits: dict[str, str] = {}
+    for file in dict.fromkeys(lines.values()):
+        here = {line.name for line, stated in lines.items() if stated == file}
+        new, gone = [r for r in kept if r.name in here], [name for name in removed if name in here]
+        if file:
+            text = evidence.tree.text(file)
+            edits |= {} if text is None else {file: environment.replace_in_file(text, new, removed=gone)}
+        else:
+            edits |= environment.replace(evidence.project, evidence.tree, new, removed=gone)
+    return edits
 
 
 def _said(
