@@ -6,24 +6,24 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from dataclasses import dataclass
 from enum import StrEnum
-from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import urllib3
+from maestro.registry.environments import installer_variables
+from maestro.settings import Settings
 
-from maestro_cli.client import pool
 from maestro_cli.connect import cache_folder
-from maestro_cli.stack import StackStartError, valkey
+from maestro_cli.stack import StackStartError, StateFolder, ministack, valkey
 
 _MINISTACK = "1.5.33"  # pinned exactly in pyproject.toml: its state files and addresses are what we rely on
 _SPACE = 2 * 1024**3  # bytes; a few environments and their wheels
 _INDEX = "https://pypi.org/simple/"
-_INDEX_TIMEOUT = urllib3.Timeout(connect=2, read=3)
+_ASKED = "iniconfig"  # every pytest needs it
+_INDEX_PATIENCE = {"UV_HTTP_TIMEOUT": "5", "UV_HTTP_RETRIES": "0"}
+_NOT_THERE = "was not found in the package registry"  # uv's words for an index that answers and lacks a package
 _PROGRAM_TIMEOUT = 10.0
 
 
@@ -58,7 +58,7 @@ def examine(folder: Path) -> list[Finding]:
         _writable("cache", cache_folder(os.environ)),
         _space(folder),
         _interpreters(),
-        _network(),
+        _network(folder),
     ]
 
 
@@ -153,26 +153,47 @@ def _interpreters() -> Finding:
     return Finding("interpreters", Level.OK, ", ".join(names))
 
 
-def _network() -> Finding:
-    index = (
-        os.environ.get("UV_INDEX_URL")
-        or os.environ.get("UV_DEFAULT_INDEX")
-        or os.environ.get("PIP_INDEX_URL")
-        or _INDEX
-    )
-    host = urlsplit(index).hostname or index
-    remedy = "runs that need new packages will fail; set HTTPS_PROXY or PIP_INDEX_URL for this network"
-    try:
-        answer = pool(index).request("GET", index, timeout=_INDEX_TIMEOUT, retries=False, preload_content=False)
-    except urllib3.exceptions.HTTPError as error:
-        return Finding("network", Level.WARNING, f"cannot reach the package index {host}: {error}", remedy)
-    answer.close()
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+def _network(folder: Path) -> Finding:
+    """Ask the package index as a run would: through uv, with the variables that the stack would hand to it."""
+    stack = ministack.environment(StateFolder(folder), 0, os.environ, auth=False)
+    settings = Settings.from_env(stack)
+    with tempfile.TemporaryDirectory(prefix="maestro-doctor-") as empty:
+        environ = {**installer_variables(Path(empty), settings.network, settings.path), **_INDEX_PATIENCE}
+        index = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or _INDEX
+        host = urlsplit(index).hostname or index
+        trouble = _trouble(Path(empty), environ)
+    if trouble:
         return Finding(
-            "network", Level.WARNING, f"the package index {host} answers with status {answer.status}", remedy
+            "network",
+            Level.WARNING,
+            f"cannot use the package index {host}: {trouble}",
+            "runs that need new packages will fail; set HTTPS_PROXY, PIP_INDEX_URL or SSL_CERT_FILE for this network",
         )
-    proxy = urllib.request.getproxies().get("https")
+    proxy = any(environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"))
     return Finding("network", Level.OK, f"package index {host} answers" + (" through a proxy" if proxy else ""))
+
+
+def _trouble(empty: Path, environ: dict[str, str]) -> str:
+    """Have uv look a package up, with nothing in its cache; return what it says if it cannot, else nothing."""
+    asked = empty / "requirements.in"
+    asked.write_text(_ASKED + "\n", encoding="utf-8")
+    try:
+        from uv import find_uv_bin
+
+        command = [find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-deps", "--python", sys.executable]
+        done = subprocess.run(
+            [*command, str(asked)],
+            cwd=empty, env=environ, capture_output=True, text=True, check=False, timeout=_PROGRAM_TIMEOUT,
+        )  # fmt: skip
+    except (ImportError, OSError) as error:
+        return f"uv does not run: {error}"
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_PROGRAM_TIMEOUT:.0f} s"
+    if done.returncode == 0 or _NOT_THERE in done.stderr:
+        return ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    causes = [line.removeprefix("cause: ") for line in said if not line.startswith("hint:")]
+    return causes[-1] if causes else f"uv ended with {done.returncode}"
 
 
 def _nearest(folder: Path) -> Path:

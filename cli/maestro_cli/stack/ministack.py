@@ -16,6 +16,8 @@ from maestro_cli.stack.process import ProcessRef, spawn
 
 REGION = "us-east-1"
 _LOOPBACK = ("127.0.0.1", "localhost")
+# What says which certificates uv trusts; PIP_CERT becomes its SSL_CERT_FILE, and UV_NATIVE_TLS is an older name.
+_TRUST = ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
 _http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=1, read=5))
 
 
@@ -28,9 +30,12 @@ def environment(folder: StateFolder, port: int, operator: Mapping[str, str], *, 
     """Return all that MiniStack gets to see of the environment, and with it every function.
 
     Of the operator's own environment that is PATH, HOME, the language and the network settings that installers need;
-    no credentials and no AWS profile.
+    no credentials and no AWS profile. Where the operator does not say which certificates to trust, uv trusts those of
+    the system, as pip does since 24.2; left alone it would know the public authorities only.
     """
     network = network_variables(operator)
+    if not any(operator.get(name) for name in _TRUST):
+        network["UV_SYSTEM_CERTS"] = "1"
     for name in ("NO_PROXY", "no_proxy"):
         network[name] = ",".join(filter(None, (operator.get(name, ""), *_LOOPBACK)))
     tools = str(Path(sys.executable).parent)

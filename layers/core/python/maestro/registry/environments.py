@@ -66,10 +66,7 @@ class EnvironmentBuilder:
         self._cache = cache.resolve()
         self._path = path
         self._timeout = timeout
-        self._environ = {**_uv_variables(network), "PATH": path, "HOME": str(self._cache / "home"),
-                         "UV_CACHE_DIR": str(self._cache / "uv"), "LC_ALL": "C.UTF-8", "NO_COLOR": "1",
-                         "UV_PYTHON_INSTALL_DIR": str(self._cache / "pythons"), "UV_NO_PROGRESS": "1",
-                         "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}  # fmt: skip
+        self._environ = installer_variables(self._cache, network, path)
         (self._cache / "home").mkdir(parents=True, exist_ok=True)
         self._finder = InterpreterFinder(self._environ, self._cache / "pythons")
 
@@ -315,6 +312,14 @@ def _product_files(source: Path) -> list[str]:
 
 
 _NO_PRODUCT = frozenset({"__pycache__", "node_modules", "venv"})
+
+
+def installer_variables(cache: Path, network: Mapping[str, str], path: str) -> dict[str, str]:
+    """Return all that uv gets to see of the environment when it works below ``cache``."""
+    return {**_uv_variables(network), "PATH": path, "HOME": str(cache / "home"),
+            "UV_CACHE_DIR": str(cache / "uv"), "LC_ALL": "C.UTF-8", "NO_COLOR": "1",
+            "UV_PYTHON_INSTALL_DIR": str(cache / "pythons"), "UV_NO_PROGRESS": "1",
+            "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}  # fmt: skip
 
 
 def _uv_variables(network: Mapping[str, str]) -> dict[str, str]:
