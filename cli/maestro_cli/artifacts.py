@@ -1,7 +1,8 @@
 """Bringing a run's reports and patches into a folder."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from maestro_cli.client import Client
 
 # The file of each report, by the name under which the run's document lists its URL.
 _REPORTS = {"report": "report.html", "junit": "junit.xml", "ctrf": "ctrf.json", "sarif": "report.sarif"}
+_SUMMARY = "summary.json"
 _PATCH = "patch"  # all accepted repairs together; "patch:{id}" is one of them
+_PATCH_FILE = "repairs.patch"
+_ALONE = re.compile(r"repairs/[^/\\]+\.patch")
 _TIERS = (Tier.APPLIED, Tier.REVIEW, Tier.PULL_REQUEST, Tier.REPORT)  # from the surest on
 
 
@@ -42,11 +46,15 @@ class Artifacts:
 
         When those are all there are, it is the one diff of them together, which the run itself confirmed.
         """
-        left = {item["id"] for item in self.left_out(least)}
-        wanted = [repair for repair in self.patches if repair not in left]
+        wanted = self.earned(least)
         if wanted and len(wanted) == len(self.patches):
             return [self.combined]
         return [self.patches[repair] for repair in wanted]
+
+    def earned(self, least: Tier) -> list[str]:
+        """Return the ids of the repairs that :meth:`deliverable` holds."""
+        left = {item["id"] for item in self.left_out(least)}
+        return [repair for repair in self.patches if repair not in left]
 
     def left_out(self, least: Tier) -> list[Mapping[str, Any]]:
         """Return the accepted repairs that did not earn tier ``least``."""
@@ -71,25 +79,56 @@ def read(client: Client, run_id: str) -> Artifacts:
 
 
 def write(client: Client, artifacts: Artifacts, folder: Path) -> dict[str, Any]:
-    """Write everything into ``folder``; return the document as written, its ``artifacts`` being names in there."""
+    """Write everything into ``folder``; return the document as written, its ``artifacts`` being names in there.
+
+    The summary comes first: it lists all that follows, so that :func:`clear` finds it even if this breaks off.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     urls = artifacts.document.get("artifacts") or {}
-    written = {"summary": "summary.json"}
-    for name, file in _REPORTS.items():
-        if name in urls:  # a run that ended before it had results has no reports
-            (folder / file).write_bytes(client.download(urls[name]))
-            written[name] = file
-    for repair, patch in artifacts.patches.items():
-        target = folder / "repairs" / f"{Path(repair).name}.patch"
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(patch)
-        written[f"{_PATCH}:{repair}"] = f"repairs/{target.name}"
+    reports = {name: file for name, file in _REPORTS.items() if name in urls}  # none where a run had no results
+    alone = {repair: f"repairs/{Path(repair).name}.patch" for repair in artifacts.patches}
+    named = {"summary": _SUMMARY, **reports, **{f"{_PATCH}:{repair}": file for repair, file in alone.items()}}
     if artifacts.combined:
-        (folder / "repairs.patch").write_bytes(artifacts.combined)
-        written[_PATCH] = "repairs.patch"
-    document = {**artifacts.document, "artifacts": written}
-    (folder / "summary.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        named[_PATCH] = _PATCH_FILE
+    document = {**artifacts.document, "artifacts": named, "applied": []}
+    _write_summary(folder, document)
+    for name, file in reports.items():
+        (folder / file).write_bytes(client.download(urls[name]))
+    for repair, file in alone.items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes(artifacts.patches[repair])
+    if artifacts.combined:
+        (folder / _PATCH_FILE).write_bytes(artifacts.combined)
     return document
+
+
+def note_applied(folder: Path, document: Mapping[str, Any], repairs: Sequence[str]) -> dict[str, Any]:
+    """Write down in the summary which repairs (ids) were applied to the project; return the document with them."""
+    noted = {**document, "applied": list(repairs)}
+    _write_summary(folder, noted)
+    return noted
+
+
+def clear(folder: Path) -> None:
+    """Remove what :func:`write` made of a former run in ``folder``, as its summary lists it; nothing else."""
+    summary = folder / _SUMMARY
+    try:
+        document = json.loads(summary.read_text(encoding="utf-8"))
+        listed = document["artifacts"].values() if document["run_id"] else ()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # none, or somebody else's
+    ours = {*_REPORTS.values(), _PATCH_FILE}
+    for file in listed:
+        if isinstance(file, str) and (file in ours or _ALONE.fullmatch(file)):
+            (folder / file).unlink(missing_ok=True)
+    summary.unlink(missing_ok=True)
+    repairs = folder / "repairs"
+    if repairs.is_dir() and not repairs.is_symlink() and not any(repairs.iterdir()):
+        repairs.rmdir()
+
+
+def _write_summary(folder: Path, document: Mapping[str, Any]) -> None:
+    (folder / _SUMMARY).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _accepted(repair: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -22,9 +23,18 @@ from maestro_cli.commands.configuration import FolderArgument, folder
 from maestro_cli.connect import KeyOption, UrlOption, connect_or_start
 from maestro_cli.errors import PatchApplyError, UsageError
 from maestro_cli.follow import follow, progress
-from maestro_cli.output import DebugOption, JsonOption, Output, command, plain
+from maestro_cli.output import DebugOption, JsonOption, Output, command, counted, plain
 from maestro_cli.stack import find
 from maestro_cli.stack.folder import NAME, StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What became of applying: the ids of the repairs that PATH has now, and what to say of it, or the trouble."""
+
+    repairs: tuple[str, ...] = ()
+    words: str = ""
+    trouble: PatchApplyError | None = None
 
 
 class Apply(StrEnum):
@@ -59,10 +69,12 @@ def run(
         root = folder(path)
         config = load_config(root)
         names = _suites(suite or [], [found.name for found in config.suites])
+        if output_folder:
+            artifacts.clear(output_folder)
         with tempfile.TemporaryDirectory(prefix="maestro-run-") as scratch:
             bundle = Path(scratch) / "source.tar.gz"
             info = pack(root, bundle)
-            output.say(f"{config.project}: {info.files} files, {info.size / 1024:.0f} KB")
+            output.say(f"{config.project}: {counted(info.files, 'file')}, {info.size / 1024:.0f} KB")
             with connect_or_start(url, key, output.say) as connection:
                 request = {
                     "project": config.project,
@@ -72,8 +84,13 @@ def run(
                 }
                 state = _submit_and_follow(connection.client, request, bundle, output)
                 found = artifacts.read(connection.client, state["id"])
+                # Before anything is written: the output folder may be in PATH.
+                changed = apply is not Apply.NONE and pack(root, Path(scratch) / "now.tar.gz").sha256 != info.sha256
                 target = output_folder or _runs_folder() / state["id"]
                 document = artifacts.write(connection.client, found, target)
+            applied = _Applied() if apply is Apply.NONE else _apply(root, found, Tier(apply.value), changed=changed)
+            if applied.repairs:
+                document = artifacts.note_applied(target, document, applied.repairs)
             reason = state.get("reason", "")
             report = target / document["artifacts"].get("report", "summary.json")
 
@@ -90,8 +107,10 @@ def run(
                     console.print(f"[dim]Patch:[/dim]  git apply {plain(str(target / 'repairs.patch'))}")
 
             output.result(document, show)
-            if apply is not Apply.NONE:
-                _apply(root, found, Tier(apply.value), before=info.sha256, scratch=Path(scratch), output=output)
+            if applied.trouble:
+                raise applied.trouble
+            if applied.words:
+                output.say(applied.words)
         raise typer.Exit(verdict.exit_code(document, reason, state.get("code", "")))
 
 
@@ -124,20 +143,26 @@ def _suites(wanted: list[str], known: list[str]) -> list[str]:
     return wanted
 
 
-def _apply(root: Path, found: artifacts.Artifacts, least: Tier, *, before: str, scratch: Path, output: Output) -> None:
-    patches = found.deliverable(least)
-    left = [f"Left out: {verdict.in_a_line(repair)}" for repair in found.left_out(least)]
+def _apply(root: Path, found: artifacts.Artifacts, least: Tier, *, changed: bool) -> _Applied:
+    """Apply what earned tier ``least``; ``changed`` says that the tree is not the one that was run any more."""
+    patches, repairs = found.deliverable(least), found.earned(least)
+    omitted = found.left_out(least)
+    left = [f"Left out: {verdict.in_a_line(repair)}" for repair in omitted]
     if not patches:
-        output.say("\n".join([f"No repair of tier {least} or better to apply", *left]))
-        return
-    if pack(root, scratch / "now.tar.gz").sha256 != before:
-        raise PatchApplyError(
-            f"{root} changed while the run was at work, so nothing was applied to it; look at the patch in the output"
-            " folder, or run again"
+        return _Applied(words="\n".join([f"No repair of tier {least} or better to apply", *left]))
+    if changed:
+        return _Applied(
+            trouble=PatchApplyError(
+                f"{root} changed while the run was at work, so nothing was applied to it; look at the patch in the"
+                " output folder, or run again"
+            )
         )
-    project.apply(root, patches)
-    applied = f"Applied {'the repairs' if len(patches) == 1 else f'{len(patches)} repairs'} to {root}"
-    output.say("\n".join([applied, *left]))
+    try:
+        project.apply(root, patches)
+    except PatchApplyError as error:
+        return _Applied(trouble=error)
+    said = f"Applied {len(repairs)} of {counted(len(repairs) + len(omitted), 'repair')} to {root}"
+    return _Applied(tuple(repairs), "\n".join([said, *left]))
 
 
 def _runs_folder() -> Path:

@@ -211,13 +211,13 @@ def test_run_leaves_alone_what_did_not_earn_the_tier(api: ApiServer, project: Pa
 
 def test_run_refuses_to_apply_to_a_tree_that_changed_meanwhile(api: ApiServer, project: Path) -> None:
     serve_run(api)
-    report = api.routes["GET", "/s3/report.html"]
+    patch = api.routes["GET", "/s3/repairs.patch"]
 
     def edit_meanwhile(request: Request) -> Any:
         (project / "shop.py").write_text("PRICE = 3\n")
-        return report(request)
+        return patch(request)
 
-    api.routes["GET", "/s3/report.html"] = edit_meanwhile
+    api.routes["GET", "/s3/repairs.patch"] = edit_meanwhile
 
     done = invoke("run", "shop", "--apply", "applied")
 
