@@ -1,6 +1,8 @@
 """Environments are built with a real uv, on real interpreters."""
 
 import os
+import re
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +13,7 @@ import pytest
 from maestro.model import EnvironmentSpec
 from maestro.registry import EnvironmentBuilder, EnvironmentBuildError, PythonMissingError, Workspace, sandbox
 from maestro.registry.environments import _uv_variables
+from maestro.registry.interpreters import InterpreterFinder
 from maestro.registry.requirements import parse_install
 from maestro.settings import network_variables
 
@@ -59,6 +62,28 @@ def test_interpreters_are_found_by_version_and_path(builder: EnvironmentBuilder)
         assert caught.value.code == "environment_python_missing"
     with pytest.raises(PythonMissingError, match=full):  # those that are here are listed
         builder.find_python("3.99")
+
+
+def test_the_remedy_for_a_missing_interpreter_is_one_that_can_be_typed_and_helps(
+    builder: EnvironmentBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given an interpreter that is not there
+    with pytest.raises(PythonMissingError, match="Install it") as caught:
+        builder.find_python("3.99")
+
+    # then the program that the message names is there, and is uv
+    told = re.search(r"Install it \(`(.+?) python install 3\.99`\)", str(caught.value))
+    assert told is not None
+    said = subprocess.run([told.group(1), "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("uv ")
+
+    # and what uv puts into its user's folder is found
+    installed = tmp_path / ".local" / "share" / "uv" / "python" / f"cpython-{RUNNING}-any" / "bin" / "python"
+    installed.parent.mkdir(parents=True)
+    installed.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    finder = InterpreterFinder({"PATH": os.defpath}, tmp_path / "pythons", install=False)
+    assert installed in [found.path for found in finder.candidates(RUNNING)]
 
 
 def test_built_once_and_derived_quickly(builder: EnvironmentBuilder, project: Callable[..., Path]) -> None:

@@ -66,7 +66,7 @@ def _order(version: str) -> tuple[int, ...]:
 
 
 class InterpreterFinder:
-    """Finds interpreters: the running one, pyenv's, those that uv knows; last of all uv installs one.
+    """Finds interpreters: the running one, pyenv's and uv's of this user, those on PATH; last of all uv installs one.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ class InterpreterFinder:
                 return found
         raise PythonMissingError(
             f"No Python {version} on this machine, and uv could not install one: {self._why}. "
-            f"Found: {self._listed()}. Install it (`uv python install {version}`), or change environment.python."
+            f"Found: {self._listed()}. Install it (`{uv.find_uv_bin()} python install {version}`), "
+            "or change environment.python."
         )
 
     _why = "installing is switched off"
@@ -149,14 +150,16 @@ class InterpreterFinder:
             return subprocess.CompletedProcess(command, 1, "", f"uv did not answer within {seconds:.0f} s")
 
     def candidates(self, version: str = "") -> list[Interpreter]:
-        """Return the running interpreter, pyenv's (newest first), and those that uv installed for us.
+        """Return the running interpreter, those that pyenv and uv keep for this user (newest first), and our own.
 
         With ``version``, folders whose names speak of another one are not asked.
         """
         found = [running()]
         roots = [self._environ.get("PYENV_ROOT", ""), str(Path(self._environ.get("HOME", "/")) / ".pyenv")]
         roots += [str(Path("~").expanduser() / ".pyenv")]
-        folders = [Path(root) / "versions" for root in dict.fromkeys(roots) if root] + [self._install_dir]
+        folders = [Path(root) / "versions" for root in dict.fromkeys(roots) if root]
+        # Where uv puts what its user has it install; our uv looks in `install_dir` alone.
+        folders += [Path("~/.local/share/uv/python").expanduser(), self._install_dir]
         for folder in folders:
             if folder.is_dir():
                 for place in sorted(folder.iterdir(), key=lambda p: _order(p.name), reverse=True):
