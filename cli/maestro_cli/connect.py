@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from maestro_cli.client import Client
 from maestro_cli.errors import UsageError
 from maestro_cli.stack import EmbeddedStack, NoStackError, Record, StateFolder, find, ministack
+from maestro_cli.stack.folder import cache_folder
 from maestro_cli.stack.process import ProcessRef, alive, start_time
 
 UrlOption = Annotated[
@@ -105,9 +106,3 @@ def clear_abandoned(home: Path) -> None:
         if pid.isdigit() and not alive(ProcessRef(int(pid), started)):
             EmbeddedStack(owner.parent / ".maestro").down()
             shutil.rmtree(owner.parent, ignore_errors=True)
-
-
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Return the user's cache folder of maestro."""
-    base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
-    return Path(base) / "maestro"

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from maestro.registry.environments import installer_variables
 from maestro.settings import Settings
 
-from maestro_cli.connect import cache_folder
 from maestro_cli.stack import StackStartError, StateFolder, ministack, valkey
+from maestro_cli.stack.folder import cache_folder
 
 _MINISTACK = "1.5.33"  # pinned exactly in pyproject.toml: its state files and addresses are what we rely on
 _SPACE = 2 * 1024**3  # bytes; a few environments and their wheels

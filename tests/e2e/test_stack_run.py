@@ -23,6 +23,13 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     return {**clean_environment(), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
+def _maestro(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command, environment = [*MAESTRO, *words], _environment(folder.parent)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
+
+
 def _private_stacks(tmp_path: Path) -> list[Path]:
     return list((tmp_path / "cache" / "maestro" / "stacks").glob("run-*"))
 
@@ -56,6 +63,27 @@ def test_several_runs_at_once_each_with_a_stack_of_its_own(tmp_path: Path) -> No
 
     # and nothing is left of their stacks
     assert _private_stacks(tmp_path) == []
+
+
+def test_settings_beside_the_stack_are_not_those_of_a_project_that_runs_in_it(tmp_path: Path) -> None:
+    # given a stack in a folder that has settings for tests of its own, and a project below it that has none
+    home = tmp_path / "repository"
+    project = _project(home / "member", "def test_one():\n    assert 1 + 1 == 2\n")
+    (home / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--no-such-option'\n")
+    temporary = tmp_path / "cache" / "maestro" / "tmp"
+    try:
+        up = _maestro(home, "up")
+        assert up.returncode == 0, up.stderr
+
+        # when it runs in that stack
+        done = _maestro(home, "run", project, "--no-heal")
+
+        # then its tests are found, and pass
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert list(temporary.iterdir())
+    finally:
+        _maestro(home, "down")
+    assert not list(temporary.iterdir())
 
 
 def test_ctrl_c_cancels_the_run_and_stops_its_stack(tmp_path: Path) -> None:

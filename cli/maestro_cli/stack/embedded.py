@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -160,6 +161,7 @@ class EmbeddedStack:
             for part in parts:
                 ran = self._stop_part(part) or ran
             ran = self._stop_strays(record) or ran
+            shutil.rmtree(self.folder.tmp, ignore_errors=True)
             record.started_at = ""
             if (self.folder.path / "stack.json").exists():
                 self.folder.save(record)

@@ -1,11 +1,12 @@
 """The folder that holds everything of one embedded stack: ``.maestro/``."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,8 +70,12 @@ class StateFolder:
 
     @property
     def tmp(self) -> Path:
-        """Temporary files of MiniStack and of the functions."""
-        return self.path / "tmp"
+        """Temporary files of MiniStack and of the functions.
+
+        They lie in the user's cache, as the tools of a project under test look for their settings in every folder
+        above it: what stands beside ``.maestro/`` would become a setting of whatever runs in the stack.
+        """
+        return cache_folder(os.environ) / "tmp" / hashlib.sha256(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def runs(self) -> Path:
@@ -155,6 +160,12 @@ class StateFolder:
             yield
         finally:
             os.close(descriptor)  # which frees the lock
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return the user's cache folder of maestro."""
+    base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
+    return Path(base) / "maestro"
 
 
 def find(start: Path) -> StateFolder | None:

@@ -107,6 +107,25 @@ def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> N
     assert result.repair.proof["stable"].detail == "1 tests green 3 times"
 
 
+@pytest.mark.parametrize(("again", "verdict"), [(Outcome.PASSED, "healed"), (Outcome.FAILED, "exhausted")])
+def test_what_earlier_steps_healed_is_claimed_and_must_not_be_lost(
+    trees: tuple[Path, Path], again: Outcome, verdict: str
+) -> None:
+    # given a second step, which mends what the first one left, and a test that the first one made green
+    baseline = (*BASELINE, case(C, Outcome.FAILED, message="another cause"))
+    trial = ran(target=[case(A)], repeats=[[case(A)], [case(A)]], suite=[case(A), case(B), case(C, again)])
+    before, after = trees
+
+    result = judge.judge(BROKEN, [candidate()], [trial], baseline, before, lambda _: after, Policy(fixed=(C,)))
+
+    assert result.verdict == verdict
+    if result.repair is None:
+        assert f"no_regression: 1 of 2 that passed before do not: {C} (healed before)" in result.rejected[0]
+    else:
+        assert result.repair.tests_fixed == (C, A)
+        assert "(and 1 that earlier steps healed)" in result.repair.proof["no_regression"].detail
+
+
 @pytest.mark.parametrize("workaround", [False, True])
 @pytest.mark.parametrize("strategy", [Strategy.FLAKY_STABILIZATION, Strategy.TIMING_ADJUSTMENT])
 def test_what_steadies_tests_is_for_a_person_to_decide(

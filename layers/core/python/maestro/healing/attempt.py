@@ -18,6 +18,7 @@ class Policy:
     flaky: frozenset[str] = frozenset()
     rounds: tuple[str, ...] = ()  # summaries of the patches kept so far, which every candidate of this round contains
     history: tuple[Failure, ...] = ()  # the failures that those patches were made for
+    fixed: tuple[str, ...] = ()  # the tests that those patches made green
     workaround: bool = False  # whether one of those patches is one, so that no repair that contains it is less
     unasked: bool = False  # whether one of them installs what nothing of the project asks for
     doubtful: bool = False  # whether one of them is for a person to decide

@@ -49,7 +49,8 @@ class Judgement:
     """What came of one round.
 
     ``winner`` is the candidate to keep; ``repair`` what may be delivered now, whatever the verdict; ``next_failure``
-    what the kept patch uncovered, to be diagnosed anew; ``rejected`` says for each other candidate why.
+    what the kept patch uncovered, to be diagnosed anew; ``rejected`` says for each other candidate why; ``green`` are
+    the tests that the winner made green.
     """
 
     verdict: Verdict
@@ -57,6 +58,7 @@ class Judgement:
     repair: Repair | None = None
     next_failure: Failure | None = None
     rejected: tuple[str, ...] = ()
+    green: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def judge(  # noqa: PLR0917 - the order that the contract states
         rejected.append(f"{winner.candidate.id} ({winner.candidate.summary}): only a step. {winner.unproven}")
     best = max((j for j in (winner, fallback) if j and j.accepted), key=lambda j: len(j.green), default=None)
     repair = repair_of(failure, best, this.policy) if best else None
-    return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected))
+    return Judgement(verdict, winner.candidate, repair, winner.next_failure, tuple(rejected), winner.green)
 
 
 def _chosen(this: _Round, judged: Sequence[Judged]) -> tuple[Verdict, Judged | None, Judged | None]:
@@ -309,7 +311,7 @@ def repair_of(failure: Failure, judged: Judged, policy: Policy) -> Repair:
         tier=earned,
         confidence=value,
         summary=candidate.summary,
-        tests_fixed=green,
+        tests_fixed=tuple(dict.fromkeys((*policy.fixed, *green))),
         files=files(candidate.patch),
         patch=candidate.patch,
         proof=dict(gates),

@@ -103,17 +103,25 @@ def _stable_id(test: str) -> str:
 
 
 def no_regression(evidence: Evidence) -> GateResult:
-    """Every test that passed before passes in the trial's run of the whole suite; known flaky ones aside."""
+    """Every test that passed before, and that earlier rounds healed, passes in the trial's run of the whole suite.
+
+    Known flaky ones aside.
+    """
     now = _ids(evidence.trial.suite)
     if not now:
         return GateResult(passed=False, detail="the whole suite was not run")
     passed = {k for k, o in _ids(evidence.baseline).items() if o is Outcome.PASSED} - evidence.policy.flaky
     lost = {f"{test} ({now.get(test, 'gone')})" for test in passed if now.get(test) is not Outcome.PASSED}
+    healed = set(evidence.policy.fixed) - evidence.policy.flaky
+    lost |= {f"{t} (healed before)" for t in healed if status(evidence.trial.suite, t) != "passed"}
     if lost:
         return GateResult(
-            passed=False, detail=f"{len(lost)} of {len(passed)} that passed before do not: {listed(lost)}"
+            passed=False, detail=f"{len(lost)} of {len(passed | healed)} that passed before do not: {listed(lost)}"
         )
-    return GateResult(passed=True, detail=f"all {len(passed)} tests that passed before still pass, {len(now)} were run")
+    steps = f" (and {len(healed)} that earlier steps healed)" if healed else ""
+    return GateResult(
+        passed=True, detail=f"all {len(passed)} tests that passed before{steps} still pass, {len(now)} were run"
+    )
 
 
 def nothing_vanished(evidence: Evidence) -> GateResult:

@@ -62,9 +62,10 @@ class Memory:
     """What a heal remembers between rounds.
 
     ``failure`` is as it stands after the kept changes; ``first`` as it was found. ``patches`` and ``kept`` are the
-    kept changes in order, as diffs and in words; ``history`` the failures that they were made for; ``workaround``,
-    ``unasked`` and ``doubtful`` whether one of them is; ``results`` those of the suite with them (empty: the pass's
-    own). ``best`` is the best repair so far that passed every gate, though it may leave some of the tests failing.
+    kept changes in order, as diffs and in words; ``history`` the failures that they were made for, ``fixed`` the tests
+    that they made green; ``workaround``, ``unasked`` and ``doubtful`` whether one of them is; ``results`` those of the
+    suite with them (empty: the pass's own). ``best`` is the best repair so far that passed every gate, though it may
+    leave some of the tests failing.
     """
 
     first: Failure
@@ -73,6 +74,7 @@ class Memory:
     patches: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     history: tuple[Failure, ...] = ()
+    fixed: tuple[str, ...] = ()
     workaround: bool = False
     unasked: bool = False
     doubtful: bool = False
@@ -288,6 +290,7 @@ class HealingSteps:
             patches=(*memory.patches, winner.patch),
             kept=(*memory.kept, winner.summary),
             history=(*memory.history, memory.failure),
+            fixed=tuple(dict.fromkeys((*memory.fixed, *verdict.green))),
             workaround=memory.workaround or winner.workaround,
             unasked=memory.unasked or winner.unasked,
             doubtful=memory.doubtful or for_a_person(winner),
@@ -312,6 +315,7 @@ class HealingSteps:
             flaky=frozenset(case.id for case in read_verdict(self.blobs, run.tenant, run.id, pass_no).flaky),
             rounds=memory.kept,
             history=memory.history,
+            fixed=memory.fixed,
             workaround=memory.workaround,
             unasked=memory.unasked,
             doubtful=memory.doubtful,

@@ -7,6 +7,7 @@ from typing import Any
 
 from maestro.aggregation import Verdict, compare
 from maestro.healing.combine import combine, squash
+from maestro.healing.proof import SESSION
 from maestro.model import GateResult, Repair, RepairStatus, Run, Tier, dump_json, load_json
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.healing_steps import Memory, memory_key
@@ -62,7 +63,10 @@ class Passes:
         return self._opened(run, out, Kept(kept.confirmed, combination.kept, state["pass"]), combination.patch)
 
     def confirm(self, state: Mapping[str, Any]) -> State:
-        """Hold the pass against the one before: what passed must pass; a repair that costs a test is taken back."""
+        """Hold the pass against the one before: what passed must pass, and of what each repair healed some must.
+
+        A repair that costs a test, or that heals none in a run of everything, is taken back.
+        """
         run = self._run(state)
         if run.cancel_requested:
             return cancelled(state)
@@ -74,7 +78,14 @@ class Passes:
             with self.sources.checkout(run.source, read_patch(self.blobs, run.tenant, run.id, state["pass"])) as tree:
                 lost -= _empty(before, lost, tree)
         if lost and kept.fresh:
-            return self._take_back(run, state, kept, lost)
+            shown = ", ".join(sorted(lost)[:5])
+            culprit = min(kept.fresh, key=lambda r: len(r.tests_fixed))
+            why = f"together with the other repairs it costs {len(lost)} checks: {shown}"
+            return self._take_back(run, state, kept, culprit, why)
+        idle = next((r for r in kept.fresh if not holds(r, after)), None)
+        if idle is not None:
+            why = f"in a run of everything none of the {len(idle.tests_fixed)} checks is green that it healed alone"
+            return self._take_back(run, state, kept, idle, why)
         gate = GateResult(
             passed=True, detail=f"a run with all repairs together: {after.totals['passed']} checks pass, none was lost"
         )
@@ -84,11 +95,9 @@ class Passes:
         self._keep(run, Kept((*kept.confirmed, *confirmed), (), state["pass"]))
         return {**state, "again": False}
 
-    def _take_back(self, run: Run, state: Mapping[str, Any], kept: "Kept", lost: set[str]) -> State:
-        """Reject the fresh repair that fixes least, and run again with the others."""
-        culprit = min(kept.fresh, key=lambda r: len(r.tests_fixed))
-        shown = ", ".join(sorted(lost)[:5])
-        gate = GateResult(passed=False, detail=f"together with the other repairs it costs {len(lost)} checks: {shown}")
+    def _take_back(self, run: Run, state: Mapping[str, Any], kept: "Kept", culprit: Repair, why: str) -> State:
+        """Reject a fresh repair, and run again with the others."""
+        gate = GateResult(passed=False, detail=why)
         taken = replace(culprit, status=RepairStatus.REJECTED, proof={**culprit.proof, CONFIRMED: gate})
         self.runs.put_repair(run.tenant, run.id, taken)
         rest = tuple(r for r in kept.fresh if r.id != culprit.id)
@@ -140,6 +149,13 @@ def _lost(before: Verdict, after: Verdict) -> set[str]:
         comparison = compare(suite.results, later.get(suite.suite, ()))
         lost |= {*comparison.lost, *comparison.vanished}
     return lost
+
+
+def holds(repair: Repair, after: Verdict) -> bool:
+    """Whether some of what a repair healed holds in a run of everything; for a session, whether a test passed."""
+    bad = {result.id for result in after.results if result.outcome.bad}
+    passed = bool(after.totals["passed"])
+    return any(passed if test == SESSION else test not in bad for test in repair.tests_fixed)
 
 
 def _empty(before: Verdict, lost: set[str], tree: Path) -> set[str]:
