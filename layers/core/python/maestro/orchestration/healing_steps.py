@@ -55,6 +55,7 @@ from maestro.orchestration.verdicts import read_verdict
 MAX_CANDIDATES = 8
 REPEATS = 3
 TRIAL_SECONDS = 800.0
+_TOLD, _TOLD_EACH = 8, 240  # refused candidates that are told of, and characters for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +359,12 @@ def _unhealed(memory: Memory, tried: int, rejected: Sequence[str]) -> str:
     held = memory.first.diagnosis.get("kept")
     doubt = f" The product keeps {held} between tests: that may be a defect of it." if held else ""
     if rejected:
-        first = f"The first: {rejected[0][:400]}"
+        said = [" ".join(entry.partition(" ")[2].split()) for entry in rejected[:_TOLD]]  # each begins with its id
+        shown = "; ".join(f"({n}) {words[:_TOLD_EACH].rstrip('.')}" for n, words in enumerate(said, 1))
+        shown += f"; and {len(rejected) - _TOLD} more" if len(rejected) > _TOLD else ""
         untried = f", {len(rejected) - tried} of them refused before a trial" if len(rejected) > tried else ""
-        return (
-            f"{len(rejected)} candidates were made{untried}, and none survived the proof. {first.rstrip('.')}.{doubt}"
-        )
+        made = f"{len(rejected)} candidates were made" if len(rejected) > 1 else "One candidate was made"
+        return f"{made}{untried}, and none survived the proof: {shown}.{doubt}"
     kept = f"After {', '.join(memory.kept)}: " if memory.kept else ""
     return (
         kept + ("; ".join(memory.notes)[:600] if memory.notes else "No strategy knows a repair for this cause.") + doubt
