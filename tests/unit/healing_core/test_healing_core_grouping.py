@@ -80,6 +80,41 @@ def test_the_cause_names_the_version_of_the_culprit() -> None:
     assert failure.severity is Severity.CRITICAL
 
 
+@pytest.mark.parametrize(
+    ("module", "versions", "words"),
+    [
+        ("werkzeug.contrib", {"Werkzeug": "3.1.3"}, "`werkzeug` 3.1.3 has no module `contrib` any more"),
+        (
+            "sklearn.externals.joblib",
+            {"scikit-learn": "1.5"},
+            "`sklearn` 1.5 has no module `externals.joblib` any more",
+        ),
+        ("werkzeug.contributed", {"werkzeug": "3.1.3"}, "`werkzeug` 3.1.3 has no module `contributed`"),
+        ("six.moves", {"six": "1.10"}, "`six` 1.10 has no module `moves`"),
+        ("werkzeug.contrib", {}, "no module named `werkzeug.contrib` is installed"),
+        ("werkzeug.contrib", {"flask": "3.0"}, "no module named `werkzeug.contrib` is installed"),
+        ("werkzeug", {"werkzeug": "3.1.3"}, "no module named `werkzeug` is installed"),
+    ],
+)
+def test_a_missing_module_of_an_installed_distribution_is_said_to_be_that(
+    module: str, versions: dict[str, str], words: str
+) -> None:
+    result = collected(
+        "tests/test_a.py",
+        "ModuleNotFoundError",
+        f"No module named '{module}'",
+        own("tests/test_a.py", 2),
+        module=module,
+    )
+    assert result.facts is not None
+    said = dataclasses.replace(result, facts=dataclasses.replace(result.facts, versions=versions))
+
+    (failure,) = group([said], "tests")
+
+    assert failure.cause == f"{words}, which tests/test_a.py:2 imports"
+    assert failure.signature == f"module:{module}"
+
+
 def test_one_missing_module_is_one_failure_at_collection_and_in_calls() -> None:
     results = [
         failed("tests/test_c.py::test_late", "ModuleNotFoundError", "No module named 'mock'", module="mock"),

@@ -8,6 +8,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from maestro.model import (
     Severity,
 )
 
+_NOW = datetime.now(UTC)
 INDEX: dict[str, list[tuple[str, str]]] = {
     "pyyaml": [("6.0", "2021-10-13")],
     "mock": [("5.2.0", "2025-01-01")],
@@ -31,6 +33,19 @@ INDEX: dict[str, list[tuple[str, str]]] = {
     "widgets": [("1.0.0", "2018-01-01"), ("1.4.0", "2019-01-01"), ("2.0.0", "2021-01-01"), ("2.1.0", "2023-01-01")],
     "gadgets": [("0.9", "2018-06-01"), ("1.0", "2022-01-01")],
     "markupsafe": [("1.1.1", "2019-02-23"), ("2.0.1", "2021-05-18"), ("2.1.0", "2022-02-17"), ("3.0.4", "2025-09-01")],
+    "werkzeug": [
+        ("0.9", "2013-06-01"),
+        ("0.16.1", "2020-01-27"),
+        ("1.0.1", "2020-03-31"),
+        ("3.0.0", "2023-09-30"),
+        ("3.1.3", "2024-11-08"),
+    ],
+    "yearly": [
+        ("0.1", "2010-01-01"),
+        *((f"{9 - n}.0", f"{_NOW - timedelta(days=365 * n - 180):%Y-%m-%d}") for n in range(8, 0, -1)),
+    ],
+    "cachelib": [("0.13.0", "2024-04-13")],
+    "urllib3": [("1.26.0", "2020-11-10"), ("2.0.0", "2023-04-26"), ("2.5.0", "2025-06-18")],
     "demo": [
         ("1.0", "2019-06-01"),
         ("1.1", "2020-06-01"),

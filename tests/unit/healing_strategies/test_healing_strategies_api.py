@@ -10,7 +10,7 @@ import pytest
 from healing_strategies_bench import Bench
 from maestro.healing.strategies.catalogue import changes
 from maestro.healing.strategies.moving import moved
-from maestro.model import Failure, Strategy
+from maestro.model import Candidate, Failure, Strategy
 
 API = (Strategy.API_CONTRACT_ADAPTATION,)
 Fail = Callable[..., Failure]
@@ -315,3 +315,70 @@ def test_a_deprecated_hook_argument_that_became_an_error(bench: Bench, fail: Fai
         bench.read("conftest.py")
         == "def pytest_ignore_collect(collection_path):\n    return 'async' in collection_path.name\n"
     )
+
+
+def moved_away(
+    bench: Bench, fail: Fail, source: str, *modules: str, file: str = "tests/test_demo.py"
+) -> list[Candidate]:
+    """Return what is proposed where werkzeug.contrib is gone, in an environment of these further modules."""
+    bench.distributions = {"werkzeug": "3.1.3"}
+    bench.modules = {"werkzeug": "werkzeug", **{module: module for module in modules}}
+    bench.write({file: source})
+    message = "No module named 'werkzeug.contrib'"
+    failure = fail("ModuleNotFoundError", message, file=file, attributes={"module": "werkzeug.contrib"})
+    return [c for c in bench.propose(failure) if c.generator == "catalogue_rename"]
+
+
+@pytest.mark.parametrize("file", ["tests/test_demo.py", "demo.py"])
+def test_what_moved_to_another_distribution_comes_with_it(bench: Bench, fail: Fail, file: str) -> None:
+    best, *_ = moved_away(bench, fail, "from werkzeug.contrib.cache import SimpleCache\n", file=file)
+    bench.apply(best)
+
+    assert bench.read(file) == "from cachelib import SimpleCache\n"
+    assert "cachelib" in bench.read("maestro.yaml")
+    assert best.unasked
+    assert not best.workaround
+    assert best.touches_product == (file == "demo.py")
+    assert ("its own metadata should ask for it as well" in best.summary) == (file == "demo.py")
+
+
+def test_what_moved_to_a_distribution_that_is_there_installs_nothing(bench: Bench, fail: Fail) -> None:
+    best, *_ = moved_away(bench, fail, "from werkzeug.contrib.cache import SimpleCache\n", "cachelib")
+
+    assert "cachelib import" in best.patch
+    assert "maestro.yaml" not in best.patch
+    assert not best.unasked
+
+
+def test_a_distribution_that_the_project_asks_for_is_not_unasked(bench: Bench, fail: Fail) -> None:
+    bench.write({"setup.py": "from setuptools import setup\nsetup(name='x', install_requires=['cachelib<1'])\n"})
+    best, *_ = moved_away(bench, fail, "from werkzeug.contrib.cache import SimpleCache\n")
+
+    assert "cachelib<1" in best.patch
+    assert not best.unasked
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from werkzeug.contrib.atom import AtomFeed\n",  # gone without a successor
+        "from werkzeug.contributed.cache import SimpleCache\n",
+        "import werkzeug\n\ncache = 'contrib'\n",
+        "try:\n    from werkzeug.contrib.cache import SimpleCache\nexcept ImportError:\n    SimpleCache = dict\n",
+    ],
+    ids=["no successor", "another package", "only words", "its absence is handled"],
+)
+def test_what_did_not_move_stays(bench: Bench, fail: Fail, source: str) -> None:
+    bench.write({"tests/test_other.py": source})
+    assert not moved_away(bench, fail, "import werkzeug.contrib\n")
+
+
+def test_a_package_of_the_project_itself_stays(bench: Bench, fail: Fail) -> None:
+    bench.write({"werkzeug/__init__.py": ""})
+    assert not moved_away(bench, fail, "from werkzeug.contrib.cache import SimpleCache\n")
+
+
+def test_a_home_that_no_index_has_is_not_installed(bench: Bench, fail: Fail) -> None:
+    found = moved_away(bench, fail, "from werkzeug.contrib.sessions import Session\n")
+    assert found
+    assert not any("maestro.yaml" in c.patch or c.unasked for c in found)

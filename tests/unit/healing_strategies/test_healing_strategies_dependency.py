@@ -417,6 +417,78 @@ def test_a_pin_does_not_go_back_to_what_the_project_never_knew(bench: Bench, fai
     assert not any("widgets<2:" in c.summary for c in pins)
 
 
+def first_pin(bench: Bench, failure: Failure) -> str:
+    pins = [c for c in bench.propose(failure, strategies=DEPENDENCY) if c.generator == "version_pin"]
+    return pins[0].summary if pins else ""
+
+
+@pytest.mark.parametrize(
+    ("module", "installed", "first"),
+    [
+        ("werkzeug.contrib", "3.1.3", "pin werkzeug<1.0: werkzeug.contrib was removed in 1.0 ("),
+        ("werkzeug.contrib.cache", "3.1.3", "pin werkzeug<1.0: werkzeug.contrib.cache was removed in 1.0 ("),
+        ("werkzeug.contrib.cache.shared", "3.1.3", "pin werkzeug<1.0: werkzeug.contrib.cache was removed in 1.0 ("),
+        ("werkzeug.contributed", "3.1.3", "pin werkzeug<3: the newest release series before 3"),
+        ("werkzeug.contrib", "0.16.1", "pin werkzeug<0.16.1: the newest release series before 0.16.1"),
+        ("werkzeug", "3.1.3", "pin werkzeug<3: the newest release series before 3"),
+    ],
+    ids=["package", "module", "in it", "a look-alike", "before the removal", "all of it"],
+)
+def test_the_first_pin_is_before_the_release_that_removed_the_module(
+    bench: Bench, fail: Fail, module: str, installed: str, first: str
+) -> None:
+    pinned(bench, f"werkzeug=={installed}")
+    message = f"No module named '{module}'"
+    assert first_pin(bench, fail("ModuleNotFoundError", message, attributes={"module": module})).startswith(first)
+
+
+def test_a_removed_module_that_the_project_imports_was_of_its_time(bench: Bench, fail: Fail) -> None:
+    release = "Metadata-Version: 1.0\nName: demo\nVersion: 1.5\n"  # of 2023: 0.16 of werkzeug had a successor for years
+    pinned(bench, "werkzeug==3.1.3", **{"PKG-INFO": release})
+    failure = fail(
+        "ModuleNotFoundError", "No module named 'werkzeug.contrib'", attributes={"module": "werkzeug.contrib"}
+    )
+    assert first_pin(bench, failure).startswith("pin werkzeug<1.0: ")
+
+
+@pytest.mark.parametrize(
+    ("message", "owner", "first"),
+    [
+        (
+            "Retry.__init__() got an unexpected keyword argument 'method_whitelist'",
+            "urllib3",
+            "pin urllib3<2.0: Retry(m",
+        ),
+        ("Retry.__init__() got an unexpected keyword argument 'whitelist'", "urllib3", "pin urllib3<2: the newest"),
+        ("Retry.__init__() got an unexpected keyword argument 'method_whitelist'", "demo", "pin urllib3<2: the newest"),
+    ],
+    ids=["removed", "another keyword", "a function of another"],
+)
+def test_the_first_pin_is_before_the_release_that_removed_the_keyword(
+    bench: Bench, fail: Fail, message: str, owner: str, first: str
+) -> None:
+    pinned(bench, "urllib3==2.5.0")
+    failure = fail(
+        "TypeError", message, attributes={"callee_distribution": owner}, versions={"urllib3": "2.5.0"}
+    )  # fmt: skip
+    assert first_pin(bench, failure).startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [("Metadata-Version: 1.0\nName: demo\nVersion: 1.0\n", "project"), ("", "6 years")],
+    ids=["a release is stated", "none is"],
+)
+def test_a_release_of_the_project_is_spoken_of_where_it_states_one(
+    bench: Bench, fail: Fail, release: str, words: str
+) -> None:
+    pinned(bench, "yearly==8.0", **({"PKG-INFO": release} if release else {}))
+    failure = fail("ValueError", "unknown format", frames=inside("yearly"))
+    timed = [c.summary for c in bench.propose(failure) if c.generator == "version_pin" and ": as it was" in c.summary]
+    assert timed
+    assert all(words in summary for summary in timed)
+
+
 PLUGIN_ERROR = (
     "Traceback (most recent call last):\n"
     '  File "/x/site-packages/_pytest/main.py", line 9, in wrap_session\n'

@@ -24,6 +24,24 @@ def python_names() -> frozenset[str]:
 
 
 @cache
+def lost_by(module: str) -> str:
+    """Return the distribution that, as documentation says, lost a module or what was in it; "" where none did.
+
+    >>> lost_by("werkzeug.contrib")
+    'werkzeug'
+    """
+    return next(
+        (
+            owner
+            for owner, kind, old, _ in _changes()
+            if (kind == "module" and old == module)
+            or (kind in ("module", "move") and "." in module and old.startswith(f"{module}."))
+        ),
+        "",
+    )
+
+
+@cache
 def _dropped() -> frozenset[str]:
     return frozenset(old for _, kind, old, new in _changes() if kind == "keyword" and not new)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from packaging.version import InvalidVersion, Version
 
 from maestro.healing.base import Project, Proposal
+from maestro.healing.strategies.api_contract_adaptation.homes import with_homes
 from maestro.healing.strategies.catalogue import Change, changes
 from maestro.healing.strategies.evidence import Evidence, MissingName
 from maestro.healing.strategies.moving import moved
@@ -14,6 +15,7 @@ from maestro.healing.strategies.rewriting import changed_keywords, renamed_attri
 from maestro.model import Failure, Strategy
 
 _FRAME_LINE = re.compile(r"(?m)^(?:E\s+)?(?:File \"(?P<a>[^\"\n]+)\", line (?P<b>\d+)|(?P<c>[\w./-]+\.py):(?P<d>\d+):)")
+_MOVES = frozenset({"move", "module"})
 _BROAD_LIMIT = 400  # sources; beyond it only the failing construct is rewritten
 
 
@@ -31,15 +33,17 @@ class CatalogueRename:
             return
         words = "; ".join(dict.fromkeys(f"{c.old} is now {c.new.replace(':', '.')} ({c.source})" for c in hits[:3]))
         groups = {c.group for c in hits}
-        narrow = [c for c in changes() if c.group in groups and c.kind == hits[0].kind]
+        kinds = _MOVES if hits[0].kind in _MOVES else {hits[0].kind}
+        narrow = [c for c in changes() if c.group in groups and c.kind in kinds]
         edits = rewrite(evidence, narrow, hits)
         if edits:
-            yield Proposal(edits, f"adapt to a removed name: {words}", 0.9)
+            yield with_homes(evidence, edits, f"adapt to a removed name: {words}", 0.9)
         broad = [c for c in changes() if c.distribution == hits[0].distribution and c.kind in ("move", "method")]
         broad = [c for c in broad if (c.kind == "move" or c.unique) and _removed(evidence, c)]
         wider = rewrite(evidence, [*narrow, *broad], hits)
         if wider and wider != edits:
-            yield Proposal(wider, f"adapt to every name that {hits[0].distribution} has removed: {words}", 0.8)
+            said = f"adapt to every name that {hits[0].distribution} has removed: {words}"
+            yield with_homes(evidence, wider, said, 0.8)
 
 
 def matches(evidence: Evidence) -> Iterator[Change]:
@@ -50,13 +54,25 @@ def matches(evidence: Evidence) -> Iterator[Change]:
                 yield change
     for module in evidence.missing_modules:
         for change in changes():
-            if (module == change.old and change.kind == "module") or (
+            if (change.kind == "module" and (module == change.old or _held(evidence, module, change))) or (
                 change.kind == "move"
                 and change.old.startswith(module + ".")
                 and not evidence.tree.owns(module)
                 and any(change.name in source.text for source in evidence.tree.sources(module))
             ):
                 yield change
+
+
+def _held(evidence: Evidence, module: str, change: Change) -> bool:
+    """Whether a package that its distribution no longer has held a module that some source of the project imports."""
+    held = change.old.startswith(module + ".") and not evidence.tree.owns(module)
+    if not held or evidence.distribution_of(module) != change.distribution:
+        return False
+    package = change.old.rpartition(".")[0]
+    return any(
+        change.old in source.text or f"from {package} import" in source.text
+        for source in evidence.tree.sources(change.name)
+    )
 
 
 def _same(change: Change, missing: MissingName) -> bool:

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from maestro.healing.base import Project, Proposal
 from maestro.healing.strategies import environment
-from maestro.healing.strategies.catalogue import removals
+from maestro.healing.strategies.catalogue import Change, removals
 from maestro.healing.strategies.data import table
 from maestro.healing.strategies.dependency_fix.companions import companions
 from maestro.healing.strategies.environment import stated_lines
@@ -70,8 +70,8 @@ class VersionPin:
             older = [r for r in ready(known, evidence.python) if r.version < installed] or older
             bounds = list(_bounds(evidence, distribution, older, known, installed))
             seen: set[Version] = set()
-            for rank, (bound, why) in enumerate(bounds):
-                if bound in seen or len(seen) >= _PINS or not _of_its_time(known, bound, when):
+            for rank, (bound, why, used) in enumerate(bounds):
+                if bound in seen or len(seen) >= _PINS or not (used or _of_its_time(known, bound, when)):
                     continue
                 if not runs(distribution, known, SpecifierSet(f"<{bound}"), evidence.python):
                     continue
@@ -156,6 +156,7 @@ def suspects(evidence: Evidence) -> list[str]:
     found += [canonical(f.distribution) for f in reversed(facts.frames) if f.distribution and not f.in_project]
     found += [canonical(name) for name in facts.versions]
     stated = stated_lines(evidence.project)  # what an earlier round has added is not among the facts yet
+    found += [evidence.distribution_of(module) for module in evidence.missing_modules if "." in module]
     owners = (canonical(name.owner.partition(".")[0]) for name in evidence.missing_names)
     found += [name for name in owners if name in stated]
     # Compiled code leaves no frames, but its errors often say whose they are.
@@ -171,20 +172,26 @@ def suspects(evidence: Evidence) -> list[str]:
 
 def _bounds(
     evidence: Evidence, distribution: str, older: Sequence[Release], known: Sequence[Release], installed: Version
-) -> Iterator[tuple[Version, str]]:
-    """Yield exclusive upper bounds with their reasons: known removals, then releases spread back in time."""
+) -> Iterator[tuple[Version, str, bool]]:
+    """Yield exclusive upper bounds with their reasons: known removals, then releases spread back in time.
+
+    The last says whether the project shows that it used what lies below the bound, whenever it was made: it imports a
+    module that went with it.
+    """
     for change in removals(distribution):
-        if any(name.name == change.old.rpartition(".")[2] for name in evidence.missing_names) and change.removed_in:
-            bound = parsed(change.removed_in)
-            if bound is not None and bound <= installed:
-                yield bound, f"{change.old} was removed in {change.removed_in} ({change.source})"
+        bound = parsed(change.removed_in)
+        if bound is not None and bound <= installed and (lost := _lost(evidence, change)):
+            yield bound, f"{lost} was removed in {change.removed_in} ({change.source})", _imported(evidence, lost)
     if not older:
         return
     newest = {r.version.major: r.version for r in older if r.version.major < installed.major}
     minors = [r.version for r in older if r.version.release[:2] < installed.release[:2]]
     tops = [next_bound(known, newest[major]) for major in sorted(newest, reverse=True)[:2]]
-    start = release_date(evidence) or datetime.now(UTC) - _DEFAULT_AGE
-    span = datetime.now(UTC) - start
+    released, now = release_date(evidence), datetime.now(UTC)
+    start = released or now - _DEFAULT_AGE
+    span = now - start
+    then = "when the project was released" if released else f"{_DEFAULT_AGE.days // 365} years ago"
+    between = "between the project's release and now" if released else f"in the last {_DEFAULT_AGE.days // 365} years"
 
     def at(share: float) -> list[Version]:
         bound = bound_after(known, start + span * share)
@@ -193,13 +200,38 @@ def _bounds(
     series = "the newest release series before {}"
     for bounds, why in (
         (tops[:1], series),
-        (at(0.0), "as it was when the project was released"),
+        (at(0.0), f"as it was {then}"),
         ([next_bound(known, version) for version in minors[-1:]], series),
         (tops[1:], series),
-        *((at(share), "as it was between the project's release and now") for share in (0.5, 0.25, 0.75)),
+        *((at(share), f"as it was {between}") for share in (0.5, 0.25, 0.75)),
     ):
         for bound in bounds:
-            yield bound, why.format(bound)
+            yield bound, why.format(bound), False
+
+
+def _lost(evidence: Evidence, change: Change) -> str:
+    """Return what a documented removal took that the failure misses: a name, a keyword, a module; "" for nothing.
+
+    A package that is missing went with what was in it.
+    """
+    if change.kind == "keyword":
+        callee, _, keyword = change.old.rstrip(")").partition("(")
+        owner = canonical(str(evidence.attribute("callee_distribution")))
+        named = any(keyword == name and callee in ("*", *said.split(".")) for said, name in evidence.keyword_errors)
+        return change.old if named and owner in ("", change.distribution) else ""
+    if any(missing.name == change.name for missing in evidence.missing_names):
+        return change.old
+    for module in evidence.missing_modules:
+        if change.kind == "module" and f"{module}.".startswith(f"{change.old}."):
+            return change.old
+        if "." in module and change.kind in ("module", "move") and change.old.startswith(f"{module}."):
+            return module
+    return ""
+
+
+def _imported(evidence: Evidence, lost: str) -> bool:
+    """Whether what was lost is a missing module, or held one."""
+    return any(f"{module}.".startswith(f"{lost}.") for module in evidence.missing_modules)
 
 
 def _of_its_time(known: Sequence[Release], bound: Version, when: datetime | None) -> bool:
