@@ -14,7 +14,7 @@ import typer
 from maestro_cli.client import Client
 from maestro_cli.errors import UsageError
 from maestro_cli.stack import EmbeddedStack, NoStackError, Record, StateFolder, find, ministack
-from maestro_cli.stack.folder import cache_folder
+from maestro_cli.stack.folder import NAME, cache_folder
 from maestro_cli.stack.process import ProcessRef, alive, start_time
 
 UrlOption = Annotated[
@@ -59,11 +59,24 @@ def local_stack(here: Path) -> tuple[StateFolder, Record]:
     """
     folder = find(here)
     if folder is None:
-        raise NoStackError(f"no stack in {here} or above it; run `maestro up`, or name a service by --url and --key")
+        told = kept_runs(StateFolder(here / NAME))
+        raise NoStackError(
+            f"no stack in {here} or above it; run `maestro up`, or name a service by --url and --key"
+            + (f"\n{told}" if told else "")
+        )
     record = folder.load()
     if not (record.api_url and record.api_key and ministack.healthy(record.aws)):
         raise NoStackError(f"the stack in {folder.path} is not up; run `maestro up` in {folder.path.parent}")
     return folder, record
+
+
+def kept_runs(folder: StateFolder) -> str:
+    """Say where the files of earlier runs are, which may be all that is left of them; "" if there are none."""
+    summaries = folder.runs.glob("*/summary.json")
+    newest = max(summaries, key=lambda summary: summary.stat().st_mtime, default=None)
+    if newest is None:
+        return ""
+    return f"the files of earlier runs are in {folder.runs}, the newest run's in {newest.parent.name}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from maestro_cli import artifacts, verdict
 from maestro_cli.client import Client
-from maestro_cli.connect import KeyOption, UrlOption, connect, local_stack
+from maestro_cli.connect import KeyOption, UrlOption, connect, kept_runs, local_stack
 from maestro_cli.errors import UsageError
 from maestro_cli.output import DebugOption, JsonOption, command, plain, table
 from maestro_cli.runlog import read_log, stack_trouble
@@ -28,11 +28,14 @@ def runs(
 ) -> None:
     """List runs, newest first."""
     with command(as_json=as_json, debug=debug) as output:
-        found = list(connect(url, key).client.pages("/v1/runs", limit=limit))
+        connection = connect(url, key)
+        found = list(connection.client.pages("/v1/runs", limit=limit))
 
         def show(console: Console) -> None:
             if not found:
                 console.print("No runs yet")
+                if connection.folder and (told := kept_runs(connection.folder)):
+                    console.print(f"Runs with a stack of their own are not listed: {plain(told)}")
                 return
             view = table("run", "status", "project", "created", "result")
             for run in found:

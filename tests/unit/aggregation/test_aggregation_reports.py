@@ -1,5 +1,7 @@
 import json
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -255,6 +257,15 @@ def test_a_diff_line_is_coloured_by_what_it_does() -> None:
     assert '<span class="d-same"> same</span>' in html
 
 
+def test_a_step_that_was_taken_twice_is_told_once() -> None:
+    repair = replace(sample_repairs()[0], rounds=("Import Mapping from collections.abc", "Quote it", "Quote it"))
+
+    html = render(document(RUN, sample_verdict(), (), [repair]), sample_verdict(), repairs=[repair])
+
+    steps = html.split("Step by step")[1].split("</ol>")[0]
+    assert re.findall(r"<li>(.*?)</li>", steps) == ["1. Import Mapping from collections.abc", "2. Quote it"]
+
+
 def hostile_models(text: str) -> tuple[Failure, Failure, Repair]:
     failure = Failure(
         text, ErrorKind.TEST_FAILURE, Severity.HIGH, text, text, (text,), text, text,
@@ -263,7 +274,7 @@ def hostile_models(text: str) -> tuple[Failure, Failure, Repair]:
     )  # fmt: skip
     repair = Repair(
         text, (text,), Strategy.SYNTAX_REPAIR, RepairStatus.ACCEPTED, Tier.APPLIED, 0.9, text, (text,), (text,),
-        f"@@ -1 +1 @@\n+{text}", {text: GateResult(passed=True, detail=text)}, rounds=(text, text),
+        f"@@ -1 +1 @@\n+{text}", {text: GateResult(passed=True, detail=text)}, rounds=(text, text + "!"),
     )  # fmt: skip
     return failure, load(Failure, dump(failure) | {"regression": False, "id": "other"}), repair
 

@@ -158,3 +158,22 @@ def test_one_file_is_not_called_files(api: ApiServer, project: Path) -> None:
     serve(api, {}, "passed")
 
     assert "shop: 1 file, " in invoke("run", "shop").stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_runs_says_where_the_files_of_runs_with_their_own_stack_are(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a folder without a stack, and no run
+    for name in ("MAESTRO_URL", "MAESTRO_KEY"):
+        monkeypatch.delenv(name)
+    assert ".maestro/runs" not in invoke("runs").stderr
+
+    # when a run left its files there
+    serve(api, {})
+    invoke("run", "shop", "--url", api.url, "--key", "mk_test_key")
+
+    # then they are named
+    told = invoke("runs")
+    assert told.exit_code == 4
+    assert f"{tmp_path}/.maestro/runs, the newest run's in {RUN}" in told.stderr

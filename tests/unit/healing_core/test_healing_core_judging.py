@@ -104,7 +104,22 @@ def test_a_candidate_that_passes_everything_heals(trees: tuple[Path, Path]) -> N
     assert result.repair.tests_fixed == (A,)
     assert all(gate.passed for gate in result.repair.proof.values())
     assert set(result.repair.proof) == {*STATIC_GATES, *proof.RUN_GATES}
-    assert result.repair.proof["stable"].detail == "1 tests green 3 times"
+    assert result.repair.proof["stable"].detail == "1 test green 3 times"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ((case(A, Outcome.FAILED),), "no test passed before, so none was lost; 2 were run"),
+        ((case(A, Outcome.FAILED), case(B)), "the one test that passed before still passes, 2 were run"),
+        ((case(A), case(B)), "all 2 tests that passed before still pass, 2 were run"),
+    ],
+)
+def test_what_was_kept_is_counted_in_words_that_fit(
+    trees: tuple[Path, Path], baseline: Sequence[CaseResult], words: str
+) -> None:
+    gates = proof.prove(Attempt(BROKEN, candidate(), GOOD, baseline, *trees))
+    assert gates["no_regression"] == GateResult(passed=True, detail=words)
 
 
 @pytest.mark.parametrize(("again", "verdict"), [(Outcome.PASSED, "healed"), (Outcome.FAILED, "exhausted")])
@@ -369,7 +384,7 @@ def test_a_single_test_that_comes_and_goes_refuses_its_repair(trees: tuple[Path,
 
 def test_a_test_that_leans_on_others_does_not_refuse_a_repair_of_something_else(trees: tuple[Path, Path]) -> None:
     trial = dataclasses.replace(GOOD, repeats=((case(A),), (case(A, Outcome.FLAKY),)))
-    assert "lean on the order" in proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))["stable"].detail
+    assert "1 leans on the order" in proof.prove(Attempt(BROKEN, candidate(), trial, BASELINE, *trees))["stable"].detail
     waiting = dataclasses.replace(candidate(), strategy=Strategy.TIMING_ADJUSTMENT)
     assert not proof.prove(Attempt(BROKEN, waiting, trial, BASELINE, *trees))["stable"].passed
 

@@ -272,7 +272,9 @@ def _reason(totals: Mapping[str, int], results: Sequence[CaseResult], *, errors:
     if errors:
         return COLLECTION_ERRORS, f"{errors} {'file' if errors == 1 else 'files'} could not be collected."
     if totals[Outcome.SKIPPED] == len(results):
-        return ONLY_SKIPPED, f"All {len(results)} tests were skipped."
+        return ONLY_SKIPPED, "The only test was skipped." if len(
+            results
+        ) == 1 else f"All {len(results)} tests were skipped."
     return "", ""
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from maestro.healing._configuration import is_configuration
 from maestro.healing._trees import Change
-from maestro.healing.gate import Evidence, Gate, listed
+from maestro.healing.gate import Evidence, Gate, counted, listed
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.data import table
 from maestro.model import CaseResult, Failure, GateResult, Outcome, Phase, Trial
@@ -59,7 +59,10 @@ def collects(evidence: Evidence) -> GateResult:
     if problem:
         return GateResult(passed=False, detail=problem)
     runs = 1 + len(evidence.trial.repeats)
-    said = f"{len(evidence.tests)} files were collected in {runs} runs; their tests fail for other reasons"
+    were = "was" if len(evidence.tests) == 1 else "were"
+    said = (
+        f"{counted(len(evidence.tests), 'file')} {were} collected in {runs} runs; what is left fails for other reasons"
+    )
     return GateResult(passed=True, detail=said)
 
 

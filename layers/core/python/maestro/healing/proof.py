@@ -14,7 +14,7 @@ from maestro.healing._trees import changes
 from maestro.healing.attempt import Attempt
 from maestro.healing.contradiction import contradicted
 from maestro.healing.diagnosis import CONTRADICTING
-from maestro.healing.gate import Evidence, Gate, listed
+from maestro.healing.gate import Evidence, Gate, counted, listed
 from maestro.healing.mutation import product_file, verdict
 from maestro.healing.provenance import taken_back
 from maestro.healing.static_gates import STATIC_GATES
@@ -53,7 +53,7 @@ def target_green(evidence: Evidence) -> GateResult:
     bad = {f"{test} ({state})" for test, state in states.items() if state != "passed"}
     if bad:
         return GateResult(passed=False, detail=f"{len(bad)} of {len(states)} are not green: {listed(bad)}")
-    return GateResult(passed=True, detail=f"{len(states)} tests green")
+    return GateResult(passed=True, detail=f"{counted(len(states), 'test')} green")
 
 
 _WAITING = frozenset({Strategy.TIMING_ADJUSTMENT, Strategy.FLAKY_STABILIZATION})
@@ -83,8 +83,14 @@ def stable(evidence: Evidence) -> GateResult:
         if bad:
             return GateResult(passed=False, detail=f"run {number} of {len(repeats) + 1} was not green: {listed(bad)}")
     leaning = {r.id for results in repeats for r in results if r.outcome is Outcome.FLAKY}
-    said = f"; {len(leaning)} lean on the order of others: {listed(leaning)}" if leaning else ""
-    return GateResult(passed=True, detail=f"{len(evidence.tests)} tests green {len(repeats) + 1} times{said}")
+    said = (
+        f"; {len(leaning)} {'leans' if len(leaning) == 1 else 'lean'} on the order of others: {listed(leaning)}"
+        if leaning
+        else ""
+    )
+    return GateResult(
+        passed=True, detail=f"{counted(len(evidence.tests), 'test')} green {len(repeats) + 1} times{said}"
+    )
 
 
 def _ids(results: Iterable[CaseResult]) -> dict[str, Outcome]:
@@ -118,10 +124,16 @@ def no_regression(evidence: Evidence) -> GateResult:
         return GateResult(
             passed=False, detail=f"{len(lost)} of {len(passed | healed)} that passed before do not: {listed(lost)}"
         )
-    steps = f" (and {len(healed)} that earlier steps healed)" if healed else ""
-    return GateResult(
-        passed=True, detail=f"all {len(passed)} tests that passed before{steps} still pass, {len(now)} were run"
-    )
+    ran = f"{len(now)} {'was' if len(now) == 1 else 'were'} run"
+    if not passed | healed:
+        return GateResult(passed=True, detail=f"no test passed before, so none was lost; {ran}")
+    if not passed:
+        kept = f"what earlier steps healed ({counted(len(healed), 'test')}) still passes"
+    else:
+        tests = "the one test" if len(passed) == 1 else f"all {len(passed)} tests"
+        steps = f" (and {len(healed)} that earlier steps healed)" if healed else ""
+        kept = f"{tests} that passed before{steps} still pass{'es' if len(passed | healed) == 1 else ''}"
+    return GateResult(passed=True, detail=f"{kept}, {ran}")
 
 
 def nothing_vanished(evidence: Evidence) -> GateResult:

@@ -19,7 +19,7 @@ from maestro.healing._configuration import is_configuration
 from maestro.healing._roles import is_test_file, package_in_doubt
 from maestro.healing._trees import Change, parse
 from maestro.healing.errors import HealingError
-from maestro.healing.gate import SHOWN, Evidence, Gate, listed
+from maestro.healing.gate import SHOWN, Evidence, Gate, counted, listed
 from maestro.healing.mutation import product_file
 from maestro.healing.sourcetree import SourceTree, covered
 from maestro.model import GateResult, Phase, Strategy, TrialStatus
@@ -49,7 +49,8 @@ def applies(evidence: Evidence) -> GateResult:
     if not evidence.changed:
         return GateResult(passed=False, detail="the patch changes nothing")
     return GateResult(
-        passed=True, detail=f"changes {len(evidence.changed)} files: {listed({c.path for c in evidence.changed})}"
+        passed=True,
+        detail=f"changes {counted(len(evidence.changed), 'file')}: {listed({c.path for c in evidence.changed})}",
     )
 
 
@@ -156,7 +157,8 @@ def scope(evidence: Evidence) -> GateResult:
     if problems:
         return GateResult(passed=False, detail="; ".join(problems[:SHOWN]))
     return GateResult(
-        passed=True, detail=f"{len(evidence.changed)} files, {lines} lines, product files: {len(product)}"
+        passed=True,
+        detail=f"{counted(len(evidence.changed), 'file')}, {counted(lines, 'line')}, product files: {len(product)}",
     )
 
 

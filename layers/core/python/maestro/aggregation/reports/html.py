@@ -184,7 +184,7 @@ def _repair(item: Mapping[str, Any], repair: Repair | None, groups: Sequence[Map
         **item,
         "tier_words": _TIERS.get(item["tier"], item["tier"]),
         "diff": _diff(repair.patch) if repair else [],
-        "rounds": repair.rounds if repair else (),
+        "rounds": list(dict.fromkeys(repair.rounds)) if repair else [],  # a cause with more in it takes a step again
         "workaround": bool(repair and repair.workaround),
         "tests_fixed": tests[:_TESTS_SHOWN],
         "count": len(tests),

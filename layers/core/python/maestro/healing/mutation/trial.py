@@ -292,7 +292,7 @@ def verdict(seen: Mutation, edited: Collection[str]) -> GateResult:
     if seen.healed:
         words.append("the original tests could not run: nothing to compare with")
     if seen.compared:
-        words.append(f"the {seen.compared} tests that ran before noticed no more then")
+        words.append(f"the {seen.compared} test{'s' if seen.compared > 1 else ''} that ran before noticed no more then")
     return GateResult(passed=True, detail="; ".join(words))
 
 

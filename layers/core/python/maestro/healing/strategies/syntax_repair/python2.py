@@ -87,7 +87,9 @@ class Python2:
                 note = (
                     f"; `/` keeps the rest of whole numbers now, which Python 2 dropped: {divided}" if divided else ""
                 )
-                said = f"translate from Python 2 to Python 3: {words} ({len(edits)} files)"
+                said = (
+                    f"translate from Python 2 to Python 3: {words} ({len(edits)} file{'s' if len(edits) > 1 else ''})"
+                )
                 yield Proposal(edits, f"{said}{note}", prior)
 
     def _start(self, evidence: Evidence) -> str | None:
