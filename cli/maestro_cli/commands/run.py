@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from maestro.config import load_config
 from maestro.model import MaestroError, Tier
+from maestro.model.words import counted
 from maestro.registry.bundles import pack
 from rich.console import Console
 
@@ -23,7 +24,7 @@ from maestro_cli.commands.configuration import FolderArgument, folder
 from maestro_cli.connect import KeyOption, UrlOption, connect_or_start
 from maestro_cli.errors import PatchApplyError, UsageError
 from maestro_cli.follow import follow, progress
-from maestro_cli.output import DebugOption, JsonOption, Output, command, counted, plain
+from maestro_cli.output import DebugOption, JsonOption, Output, command, plain
 from maestro_cli.stack import find
 from maestro_cli.stack.folder import NAME, StateFolder
 

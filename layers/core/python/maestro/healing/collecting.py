@@ -15,10 +15,11 @@ from packaging.utils import canonicalize_name
 
 from maestro.healing._configuration import is_configuration
 from maestro.healing._trees import Change
-from maestro.healing.gate import Evidence, Gate, counted, listed
+from maestro.healing.gate import Evidence, Gate, listed
 from maestro.healing.sourcetree import SourceTree
 from maestro.healing.strategies.data import table
 from maestro.model import CaseResult, Failure, GateResult, Outcome, Phase, Trial
+from maestro.model.words import counted
 
 _RAN = frozenset({Phase.SETUP, Phase.CALL, Phase.TEARDOWN})
 _IMPORTING = frozenset({"ImportError", "ModuleNotFoundError"})

@@ -34,15 +34,6 @@ class Evidence(Attempt):
 Gate = Callable[[Evidence], GateResult]
 
 
-def counted(number: int, word: str) -> str:
-    """Say how many there are of something.
-
-    >>> counted(1, "test"), counted(2, "test")
-    ('1 test', '2 tests')
-    """
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
 def listed(names: Collection[str]) -> str:
     """Return the first few names in order, and how many more there are."""
     shown = ", ".join(sorted(names)[:SHOWN])

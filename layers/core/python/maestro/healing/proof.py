@@ -14,11 +14,12 @@ from maestro.healing._trees import changes
 from maestro.healing.attempt import Attempt
 from maestro.healing.contradiction import contradicted
 from maestro.healing.diagnosis import CONTRADICTING
-from maestro.healing.gate import Evidence, Gate, counted, listed
+from maestro.healing.gate import Evidence, Gate, listed
 from maestro.healing.mutation import product_file, verdict
 from maestro.healing.provenance import taken_back
 from maestro.healing.static_gates import STATIC_GATES
 from maestro.model import CaseResult, GateResult, Outcome, Strategy
+from maestro.model.words import counted
 
 SESSION = "<session>"
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")

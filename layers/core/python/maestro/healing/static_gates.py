@@ -19,10 +19,11 @@ from maestro.healing._configuration import is_configuration
 from maestro.healing._roles import is_test_file, package_in_doubt
 from maestro.healing._trees import Change, parse
 from maestro.healing.errors import HealingError
-from maestro.healing.gate import SHOWN, Evidence, Gate, counted, listed
+from maestro.healing.gate import SHOWN, Evidence, Gate, listed
 from maestro.healing.mutation import product_file
 from maestro.healing.sourcetree import SourceTree, covered
 from maestro.model import GateResult, Phase, Strategy, TrialStatus
+from maestro.model.words import counted
 
 MAX_FILES = 80
 MAX_LINES = 6000

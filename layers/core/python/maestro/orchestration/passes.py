@@ -9,6 +9,7 @@ from maestro.aggregation import Verdict, compare
 from maestro.healing.combine import combine, squash
 from maestro.healing.proof import SESSION
 from maestro.model import GateResult, Repair, RepairStatus, Run, Tier, dump_json, load_json
+from maestro.model.words import counted
 from maestro.orchestration.errors import NotFoundError
 from maestro.orchestration.healing_steps import Memory, memory_key
 from maestro.orchestration.naming import run_key
@@ -87,7 +88,8 @@ class Passes:
             why = f"in a run of everything none of the {len(idle.tests_fixed)} checks is green that it healed alone"
             return self._take_back(run, state, kept, idle, why)
         gate = GateResult(
-            passed=True, detail=f"a run with all repairs together: {after.totals['passed']} checks pass, none was lost"
+            passed=True,
+            detail=f"a run with all repairs together: {counted(after.totals['passed'], 'check')} passed, none was lost",
         )
         confirmed = tuple(replace(r, proof={**r.proof, CONFIRMED: gate}) for r in kept.fresh)
         for repair in confirmed:
