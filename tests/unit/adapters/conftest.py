@@ -1,5 +1,6 @@
 """Real environments, built once per session through the product's own builder."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,9 +56,16 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
 def each_bench(request: pytest.FixtureRequest, builder: EnvironmentBuilder, make_bench: Callable[..., Bench]) -> Bench:
     """A bench for every pair of interpreter and pytest; the running interpreter must be among them."""
     python, install = request.param
-    if python != RUNNING:
-        try:
-            builder.find_python(python)
-        except PythonMissingError as missing:
-            pytest.skip(str(missing))
+    if python != RUNNING and (missing := _missing(builder, python)):
+        pytest.skip(missing)
     return make_bench(python, *install.split())
+
+
+@functools.cache
+def _missing(builder: EnvironmentBuilder, python: str) -> str:
+    """Say why there is no such interpreter, "" where there is; asked once, as it may be looked for far away."""
+    try:
+        builder.find_python(python)
+    except PythonMissingError as missing:
+        return str(missing)
+    return ""
